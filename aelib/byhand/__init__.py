@@ -1,0 +1,24 @@
+"""Autoencoders in numpy, with every gradient written out as the book derives it.
+
+An objective is a plain function: parameters in, ``(loss, gradient)`` out. That is what a gradient
+check wants, what L-BFGS wants, and what can be read beside the derivation.
+"""
+
+from aelib.byhand import autoencoder, sparse
+from aelib.byhand.autoencoder import decode, encode
+from aelib.byhand.fit import Fit, gradient_descent, lbfgs
+from aelib.byhand.parameters import Params, flatten, init, unflatten
+
+__all__ = [
+    "Fit",
+    "Params",
+    "autoencoder",
+    "decode",
+    "encode",
+    "flatten",
+    "gradient_descent",
+    "init",
+    "lbfgs",
+    "sparse",
+    "unflatten",
+]

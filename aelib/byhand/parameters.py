@@ -1,0 +1,150 @@
+"""The parameters of an autoencoder: a dict of four named arrays."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from aelib import validate
+from aelib.validate import Array
+
+Params = dict[str, Array]
+
+
+def init(
+    *, n_visible: int, n_hidden: int, rng: np.random.Generator, dtype: DTypeLike = np.float64
+) -> Params:
+    r"""Draw the starting parameters of an autoencoder with one hidden layer.
+
+    Weights are uniform in :math:`\pm\sqrt{6 / (n + h)}`, biases are 0.
+
+    Parameters
+    ----------
+    n_visible : int
+        The number n of inputs.
+    n_hidden : int
+        The number h of hidden units.
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+    dtype : dtype, default float64
+        float32 or float64.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``encoder_weight`` (n, h), ``encoder_bias`` (h,), ``decoder_weight`` (h, n) and
+        ``decoder_bias`` (n,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no whole number of at least 1, ``rng`` is no generator, or the dtype is
+        neither float32 nor float64.
+
+    Notes
+    -----
+    The range is that of Glorot and Bengio (2010), equation 16.
+    """
+    n, h = validate.count("n_visible", n_visible), validate.count("n_hidden", n_hidden)
+    rng = validate.generator("rng", rng)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    bound = np.sqrt(6.0 / (n + h))
+    return {
+        "encoder_weight": rng.uniform(-bound, bound, size=(n, h)).astype(dtype),
+        "encoder_bias": np.zeros(h, dtype),
+        "decoder_weight": rng.uniform(-bound, bound, size=(h, n)).astype(dtype),
+        "decoder_bias": np.zeros(n, dtype),
+    }
+
+
+def check(params: Any) -> Params:
+    """Return ``params`` if it is a well-formed set of parameters, else say what is wrong.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        As `init` returns it.
+
+    Raises
+    ------
+    TypeError
+        If it is no dict of float arrays, or the dtypes differ.
+    ValueError
+        If a name is missing or unknown, the shapes do not fit together, or a value is not finite.
+    """
+    names = ("encoder_weight", "encoder_bias", "decoder_weight", "decoder_bias")
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
+    if set(params) != set(names):
+        raise ValueError(f"params must have the names {list(names)}, got {list(params)}")
+    for name in names:
+        validate.floats(name, params[name], ndim=2 if name.endswith("weight") else 1)
+    n, h = params["encoder_weight"].shape
+    shapes = ((n, h), (h,), (h, n), (n,))
+    for name, shape in zip(names, shapes, strict=True):
+        if params[name].shape != shape:
+            raise ValueError(
+                f"{name} must have shape {shape} to fit encoder_weight, got {params[name].shape}"
+            )
+    if len({params[name].dtype for name in names}) > 1:
+        found = ", ".join(f"{name} {params[name].dtype}" for name in names)
+        raise TypeError(f"params must share one dtype, got {found}")
+    return dict(params)
+
+
+def check_data(params: Params, name: str, x: Any) -> Array:
+    """Return ``x`` if it can be fed to ``params``: the dtype and the number of columns fit."""
+    weight = params["encoder_weight"]
+    x = validate.samples(name, x, n_columns=len(weight))
+    if x.dtype != weight.dtype:
+        raise TypeError(f"{name} is {x.dtype} but params are {weight.dtype}; convert one of them")
+    return x
+
+
+def flatten(params: Params) -> Array:
+    """Return all parameters as one float64 vector, in the order of the dict.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        Any named arrays.
+
+    Returns
+    -------
+    ndarray, shape (total number of entries,)
+        A copy. `unflatten` is its inverse.
+    """
+    return np.concatenate([np.ravel(value) for value in params.values()]).astype(np.float64)
+
+
+def unflatten(vector: Array, like: Params) -> Params:
+    """Cut a vector into arrays with the names, shapes and dtypes of ``like``.
+
+    Parameters
+    ----------
+    vector : ndarray, shape (total number of entries,)
+        As `flatten` returns it.
+    like : dict of str to ndarray
+        Gives the names, the shapes, the dtypes and the order.
+
+    Returns
+    -------
+    dict of str to ndarray
+        New arrays; views of ``vector`` where the dtype is the same.
+
+    Raises
+    ------
+    ValueError
+        If the vector's length is not the number of entries in ``like``.
+    """
+    total = sum(value.size for value in like.values())
+    if np.shape(vector) != (total,):
+        raise ValueError(f"vector must have shape ({total},), got {np.shape(vector)}")
+    params, start = {}, 0
+    for name, value in like.items():
+        part = vector[start : start + value.size].reshape(value.shape)
+        params[name] = part.astype(value.dtype, copy=False)
+        start += value.size
+    return params

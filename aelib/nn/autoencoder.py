@@ -1,0 +1,171 @@
+r"""The plain autoencoder as a torch module, and the terms that every objective shares."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aelib import validate
+
+
+class Autoencoder(nn.Module):
+    r"""An autoencoder with one sigmoid hidden layer.
+
+    .. math::
+        a = \sigma(x W^1 + b^1), \qquad \hat x = g(a W^2 + b^2)
+
+    Parameters
+    ----------
+    n_visible : int
+        The number n of inputs.
+    n_hidden : int
+        The number h of hidden units.
+    decoder : {"sigmoid", "linear"}, default "sigmoid"
+        What the output units do to their pre-activation.
+    generator : torch.Generator, optional
+        Where the starting weights come from; torch's own generator if None.
+    dtype : torch.dtype, optional
+        torch's default dtype if None.
+
+    Attributes
+    ----------
+    encoder, decoder : torch.nn.Linear
+        The two layers. Their ``weight`` is (out, in), the transpose of the book's; `to_byhand`
+        and `from_byhand` translate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no whole number of at least 1, or the decoder is unknown.
+
+    Notes
+    -----
+    Starting weights as in `aelib.byhand.init`: Glorot and Bengio (2010), equation 16; zero biases.
+    """
+
+    def __init__(
+        self,
+        n_visible: int,
+        n_hidden: int,
+        *,
+        decoder: str = "sigmoid",
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        n, h = validate.count("n_visible", n_visible), validate.count("n_hidden", n_hidden)
+        validate.choose_decoder(decoder)
+        self.decoder_kind = decoder
+        # skip_init: nn.Linear would draw from torch's global generator first.
+        self.encoder: nn.Linear = nn.utils.skip_init(nn.Linear, n, h, dtype=dtype)
+        self.decoder: nn.Linear = nn.utils.skip_init(nn.Linear, h, n, dtype=dtype)
+        for layer in (self.encoder, self.decoder):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            nn.init.zeros_(layer.bias)
+
+    def preactivation(self, x: Tensor) -> Tensor:
+        """Return the hidden pre-activations z, shape (m, h), of ``x``, shape (m, n)."""
+        z: Tensor = self.encoder(x)
+        return z
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the hidden activations, shape (m, h), in [0, 1], of ``x``, shape (m, n)."""
+        return torch.sigmoid(self.preactivation(x))
+
+    def decode(self, activation: Tensor) -> Tensor:
+        """Return the reconstruction, shape (m, n), of ``activation``, shape (m, h)."""
+        z: Tensor = self.decoder(activation)
+        return torch.sigmoid(z) if self.decoder_kind == "sigmoid" else z
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the reconstruction of ``x``, both of shape (m, n)."""
+        return self.decode(self.encode(x))
+
+    def extra_repr(self) -> str:
+        """Name the decoder when the module is printed."""
+        return f"decoder={self.decoder_kind!r}"
+
+
+def check_batch(model: Autoencoder, x: Any) -> Tensor:
+    """Return ``x`` if the model can take and reproduce it, else say what is wrong.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        The model that is to reproduce it.
+    x : Tensor, shape (m, n)
+        A batch, one sample a row, of the dtype and on the device of the model; in [0, 1] for a
+        sigmoid decoder.
+
+    Raises
+    ------
+    TypeError
+        If it is no tensor, or its dtype is not the model's.
+    ValueError
+        If it is on another device, has another shape, is empty, holds NaN or infinity, or lies
+        outside [0, 1] with a sigmoid decoder.
+    """
+    weight = model.encoder.weight
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a torch tensor, got {type(x).__name__}")
+    if x.dtype != weight.dtype:
+        raise TypeError(f"x is {x.dtype} but the model is {weight.dtype}; convert one of them")
+    if x.device != weight.device:
+        raise ValueError(
+            f"x is on {x.device} but the model is on {weight.device}; move one of them"
+        )
+    if x.ndim != 2 or x.shape[1] != weight.shape[1]:
+        raise ValueError(f"x must have shape (m, {weight.shape[1]}), got {tuple(x.shape)}")
+    if x.numel() == 0:
+        raise ValueError(f"x is empty: shape {tuple(x.shape)}")
+    low, high = (float(bound) for bound in torch.aminmax(x.detach()))
+    if not (float("-inf") < low and high < float("inf")):
+        raise ValueError("x holds NaN or infinity")
+    if model.decoder_kind == "sigmoid" and (low < 0.0 or high > 1.0):
+        raise ValueError(
+            f"x must lie in [0, 1] for a sigmoid decoder, got values from {low:.4g} to {high:.4g}; "
+            'rescale the data or use decoder="linear"'
+        )
+    return x
+
+
+def data_loss(x_hat: Tensor, x: Tensor) -> Tensor:
+    r"""Return :math:`\frac1m\sum_i\frac12\lVert x_i-\hat x_i\rVert^2`, from shapes (m, n)."""
+    return 0.5 * (x_hat - x).square().sum() / len(x)
+
+
+def decay_loss(model: Autoencoder, weight_decay: float) -> Tensor:
+    r"""Return :math:`\frac12\,\mathrm{decay}\,(\lVert W^1\rVert^2+\lVert W^2\rVert^2)`."""
+    squares: Tensor = model.encoder.weight.square().sum() + model.decoder.weight.square().sum()
+    return 0.5 * weight_decay * squares
+
+
+def reconstruction_loss(model: Autoencoder, x: Tensor, *, weight_decay: float = 0.0) -> Tensor:
+    r"""Return the objective of the plain autoencoder, as `aelib.byhand.autoencoder` has it.
+
+    .. math::
+        J = \frac1m \sum_{i=1}^m \tfrac12 \lVert x_i - \hat x_i \rVert^2
+            + \tfrac12\,\mathrm{decay}\,\left(\lVert W^1 \rVert^2 + \lVert W^2 \rVert^2\right)
+
+    Parameters
+    ----------
+    model : Autoencoder
+        The model.
+    x : Tensor, shape (m, n)
+        Data, one sample a row.
+    weight_decay : float, default 0
+        The weight of the squared norms; not negative. Biases are left alone.
+
+    Returns
+    -------
+    Tensor, shape ()
+        J, ready for ``backward()``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``x`` does not fit the model, or ``weight_decay`` is negative.
+    """
+    x = check_batch(model, x)
+    weight_decay = validate.weight("weight_decay", weight_decay)
+    return data_loss(model(x), x) + decay_loss(model, weight_decay)

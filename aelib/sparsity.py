@@ -111,7 +111,7 @@ def kl_bernoulli_grad(rho: float, rho_hat: Any) -> Any:
     """
     rho = validate.fraction("rho", rho)
     p = _probabilities(rho_hat)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         slope = (1.0 - rho) / (1.0 - p) - rho / p
     return slope if p.ndim else float(slope)
 

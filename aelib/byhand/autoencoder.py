@@ -79,12 +79,16 @@ def decode(params: Params, activation: Array, *, decoder: str = "sigmoid") -> Ar
     Raises
     ------
     TypeError, ValueError
-        If an argument is malformed, not finite or unknown, or the shapes do not fit.
+        If an argument is malformed, not finite or unknown, or the shapes or dtypes do not fit.
     """
     params = parameters.check(params)
     validate.choose_decoder(decoder)
     weight = params["decoder_weight"]
     a = validate.samples("activation", activation, n_columns=len(weight))
+    if a.dtype != weight.dtype:
+        raise TypeError(
+            f"activation is {a.dtype} but params are {weight.dtype}; convert one of them"
+        )
     z = a @ weight + params["decoder_bias"]
     return expit(z) if decoder == "sigmoid" else z
 

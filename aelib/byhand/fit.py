@@ -1,16 +1,17 @@
 """Minimise an objective: L-BFGS from scipy, and the lecture's plain gradient descent."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
-from tqdm.auto import tqdm
 
 from aelib import validate
 from aelib.byhand.parameters import Params, flatten, unflatten
 from aelib.history import History
+from aelib.progress import progress_bar
 from aelib.validate import Array
 
 Objective = Callable[[Params], tuple[float, Params]]
@@ -75,14 +76,17 @@ def lbfgs(
     """
     max_iter = validate.count("max_iter", max_iter)
     tolerance = validate.positive("tolerance", tolerance)
+    _check(params)
     losses = [_evaluate(objective, params)[0]]
     reached = flatten(params)
 
     def evaluate(vector: Array) -> tuple[float, Array]:
-        loss, grad = _evaluate(objective, unflatten(vector, like=params))
+        with np.errstate(over="ignore"):
+            trial = unflatten(vector, like=params)
+        loss, grad = _evaluate(objective, trial)
         return loss, flatten(grad)
 
-    with tqdm(total=max_iter, desc="L-BFGS", unit="it", disable=not progress) as bar:
+    with progress_bar(total=max_iter, desc="L-BFGS", unit="it", show=progress) as bar:
 
         def record(intermediate_result: OptimizeResult) -> None:
             nonlocal reached
@@ -155,13 +159,15 @@ def gradient_descent(
     """
     learning_rate = validate.positive("learning_rate", learning_rate)
     n_steps = validate.count("n_steps", n_steps)
+    _check(params)
     loss, grad = _evaluate(objective, params)
     losses = [loss]
     message, converged = f"took all {n_steps} steps", False
     try:
-        with tqdm(range(n_steps), desc="gradient descent", disable=not progress) as bar:
-            for _ in bar:
-                step = {name: params[name] - learning_rate * grad[name] for name in params}
+        with progress_bar(total=n_steps, desc="descent", unit="step", show=progress) as bar:
+            for _ in range(n_steps):
+                with np.errstate(over="ignore", invalid="ignore"):
+                    step = {name: params[name] - learning_rate * grad[name] for name in params}
                 try:
                     loss, grad = _evaluate(objective, step)
                 except FloatingPointError as error:
@@ -170,9 +176,19 @@ def gradient_descent(
                 params = step
                 losses.append(loss)
                 bar.set_postfix(loss=f"{loss:.4g}", refresh=False)
+                bar.update()
     except KeyboardInterrupt:
         message = "interrupted"
     return _finish(dict(params), losses, message, converged, n_steps)
+
+
+def _check(params: Any) -> None:
+    if not isinstance(params, Mapping) or not params:
+        raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
+    for name, value in params.items():
+        if not isinstance(value, np.ndarray) or value.dtype not in (np.float32, np.float64):
+            found = getattr(value, "dtype", type(value).__name__)
+            raise TypeError(f"{name} in params must be a float32 or float64 array, got {found}")
 
 
 def _evaluate(objective: Objective, params: Params) -> tuple[float, Params]:
@@ -184,10 +200,17 @@ def _evaluate(objective: Objective, params: Params) -> tuple[float, Params]:
         loss, grad = objective(params)
     if not np.isfinite(loss):
         raise FloatingPointError(f"the loss became {loss}")
+    if set(grad) != set(params):
+        raise ValueError(f"the gradient has {sorted(grad)}, the parameters {sorted(params)}")
     for name, value in grad.items():
+        if np.shape(value) != params[name].shape:
+            raise ValueError(
+                f"the gradient of {name} has shape {np.shape(value)}, not {params[name].shape}"
+            )
         if not np.all(np.isfinite(value)):
             raise FloatingPointError(f"the gradient of {name} became NaN or infinite")
-    return float(loss), grad
+    # In the order of the parameters, which is the order in which they are flattened.
+    return float(loss), {name: grad[name] for name in params}
 
 
 def _finish(

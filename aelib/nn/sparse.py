@@ -57,13 +57,17 @@ def kl_penalty(preactivation: Tensor, rho: float) -> Tensor:
     else:
         # Indexing, not torch.where: the gradient of a branch not taken would still be NaN.
         rest = z[:, ~plain]
-        log_m = math.log(len(z))
-        log_p = torch.cat([rho_hat[plain].log(), F.logsigmoid(rest).logsumexp(dim=0) - log_m])
-        log_q = torch.cat(
-            [one_minus_rho_hat[plain].log(), F.logsigmoid(-rest).logsumexp(dim=0) - log_m]
-        )
+        log_p = torch.cat([rho_hat[plain].log(), _log_mean_exp(F.logsigmoid(rest))])
+        log_q = torch.cat([one_minus_rho_hat[plain].log(), _log_mean_exp(F.logsigmoid(-rest))])
     kl = rho * (math.log(rho) - log_p) + (1.0 - rho) * (math.log1p(-rho) - log_q)
     return kl.sum()
+
+
+def _log_mean_exp(logarithms: Tensor) -> Tensor:
+    # Shifted first: the gradient of logsumexp is exp(entry - result), and beside a large result
+    # the log of the number of samples would be lost in rounding.
+    top = logarithms.detach().amax(dim=0)
+    return (logarithms - top).logsumexp(dim=0) + top - math.log(len(logarithms))
 
 
 def sparse_loss(

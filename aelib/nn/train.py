@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from aelib import validate
 from aelib.history import History
+from aelib.progress import progress_bar
 
 
 def train(
@@ -69,8 +69,8 @@ def train(
     losses = [_mean_loss(model, loss, loader, device)]
     message = f"took all {epochs} epochs"
     try:
-        with tqdm(range(epochs), desc="training", unit="epoch", disable=not progress) as bar:
-            for epoch in bar:
+        with progress_bar(total=epochs, desc="training", unit="epoch", show=progress) as bar:
+            for epoch in range(epochs):
                 total, n_samples = 0.0, 0
                 for number, batch in enumerate(loader):
                     x = _first(batch).to(device)
@@ -86,8 +86,14 @@ def train(
                     optimizer.step()
                     total += current * len(x)
                     n_samples += len(x)
+                if n_samples == 0:
+                    raise ValueError(
+                        "loader yields no samples the second time: it must be one that can be gone "
+                        "through again, such as a list or a DataLoader"
+                    )
                 losses.append(total / n_samples)
                 bar.set_postfix(loss=f"{losses[-1]:.4g}", refresh=False)
+                bar.update()
     except KeyboardInterrupt:
         message = "interrupted"
         warnings.warn(

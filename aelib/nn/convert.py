@@ -36,7 +36,7 @@ def from_byhand(params: dict[str, Array], *, decoder: str = "sigmoid") -> Autoen
         floats(name, params[name], ndim=2 if name.endswith("weight") else 1)
     n, h = params["encoder_weight"].shape
     dtype = torch.from_numpy(np.empty(0, params["encoder_weight"].dtype)).dtype
-    # A generator of its own: the weights drawn here are overwritten, torch's global one is not used.
+    # The weights drawn here are overwritten; a generator of its own spares torch's global one.
     model = Autoencoder(n, h, decoder=decoder, dtype=dtype, generator=torch.Generator())
     with torch.no_grad():
         for name in _NAMES:

@@ -57,8 +57,8 @@ def train(
         If ``epochs`` is no whole number of at least 1, ``loader`` yields nothing or something that
         is no tensor, or ``optimizer`` holds none of the model's parameters.
     FloatingPointError
-        If the loss or its gradient becomes NaN or infinite: the message names the epoch and the batch, and the
-        parameters are those before that batch.
+        If the loss or its gradient becomes NaN or infinite: the message names the epoch and the
+        batch, and the parameters are those before that batch.
     """
     epochs = validate.count("epochs", epochs)
     model.to(device)

@@ -1,7 +1,7 @@
 r"""Numerical checks of hand-written gradients, by central differences.
 
-A check is only as good as its tolerance: several well-known wrong forms of the sparse gradient are
-off by no more than a few per cent (chapter 5 of the book), and a loose check lets them pass.
+A check is only as good as its tolerance: a well-known wrong form of the sparse gradient is off by
+a few per cent only (chapter 5 of the book), and a loose check lets it pass.
 """
 
 from collections.abc import Callable, Mapping

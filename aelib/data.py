@@ -1,4 +1,4 @@
-"""Real data with no download: digits, patches of photographs, and MNIST from its own files."""
+"""Data with no download: digits, patches of photographs, MNIST from its files, plane curves."""
 
 import gzip
 import os
@@ -226,6 +226,98 @@ def mnist(folder: str | os.PathLike[str], *, split: str = "train") -> tuple[Arra
     if labels.max() > 9:
         raise ValueError(f"the labels must be digits from 0 to 9, got {labels.max()}")
     return images.reshape(len(images), -1) / 255.0, labels.astype(np.int64)
+
+
+def circle(n_samples: int, rng: np.random.Generator) -> Array:
+    """Draw points from the unit circle in the plane.
+
+    Parameters
+    ----------
+    n_samples : int
+        The number m of points.
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+
+    Returns
+    -------
+    ndarray, shape (n_samples, 2)
+        Points at distance 1 from the origin, uniform along the circle; float64, no noise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n_samples`` is no whole number of at least 1, or ``rng`` is no generator.
+    """
+    angle = _uniform(n_samples, rng, 2.0 * np.pi)
+    return np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def spiral(n_samples: int, rng: np.random.Generator) -> Array:
+    r"""Draw points from an Archimedean spiral of two turns that fills the unit disc.
+
+    .. math::
+        (x, y) = \frac{\theta}{4\pi} (\cos\theta, \sin\theta), \qquad
+        0 \le \theta \le 4\pi
+
+    Parameters
+    ----------
+    n_samples : int
+        The number m of points.
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+
+    Returns
+    -------
+    ndarray, shape (n_samples, 2)
+        Points at distance 0 to 1 from the origin, float64, no noise. Neighbouring turns are 0.5
+        apart. The angle is :math:`4\pi\sqrt u` with u uniform in [0, 1], which is nearly uniform
+        along the curve, but for the first half turn.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n_samples`` is no whole number of at least 1, or ``rng`` is no generator.
+    """
+    radius = np.sqrt(_uniform(n_samples, rng, 1.0))
+    angle = 4.0 * np.pi * radius
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+
+
+def moons(n_samples: int, rng: np.random.Generator) -> Array:
+    """Draw points from two interleaved half circles, the moons.
+
+    Parameters
+    ----------
+    n_samples : int
+        The number m of points.
+    rng : numpy.random.Generator
+        Where the randomness comes from.
+
+    Returns
+    -------
+    ndarray, shape (n_samples, 2)
+        Points on the upper half of the unit circle around (-0.5, -0.25) or on the lower half of
+        the one around (0.5, 0.25), each by a fair coin and uniform along its arc; float64, no
+        noise. They lie in [-1.5, 1.5] by [-0.75, 0.75].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n_samples`` is no whole number of at least 1, or ``rng`` is no generator.
+
+    Notes
+    -----
+    The curves of `sklearn.datasets.make_moons`, centred, at random places instead of equal steps.
+    """
+    angle = _uniform(n_samples, rng, 2.0 * np.pi)
+    # Angles up to pi make the upper moon, those beyond it the lower one.
+    centre = np.where(angle < np.pi, -1.0, 1.0)[:, None] * np.array([0.5, 0.25])
+    return centre + np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def _uniform(n_samples: int, rng: np.random.Generator, end: float) -> Array:
+    n_samples = validate.count("n_samples", n_samples)
+    return validate.generator("rng", rng).uniform(0.0, end, n_samples)
 
 
 def read_idx(path: str | os.PathLike[str], *, n_axes: int) -> Array:

@@ -100,6 +100,14 @@ def fraction(name: str, value: Any) -> float:
     return p
 
 
+def probability(name: str, value: Any) -> float:
+    """Check a number from 0 to 1, both included."""
+    p = number(name, value)
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"{name} must lie in [0, 1], got {value}")
+    return p
+
+
 def weight(name: str, value: Any) -> float:
     """Check a number that is not negative."""
     w = number(name, value)
@@ -123,6 +131,29 @@ def count(name: str, value: Any) -> int:
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     return int(value)
+
+
+def counts(name: str, value: Any, *, length: int | None = None) -> tuple[int, ...]:
+    """Check a list of whole numbers of at least 1: of ``length`` of them, or of at least one."""
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{name} must be a list of whole numbers, got {type(value).__name__}")
+    if not value or length not in (None, len(value)):
+        raise ValueError(f"{name} must hold {length or 'some'} numbers, got {value!r}")
+    return tuple(count(f"{name}[{i}]", entry) for i, entry in enumerate(value))
+
+
+def labels(name: str, value: Any, *, n_samples: int, n_classes: int) -> Array:
+    """Check class labels: whole numbers from 0 to ``n_classes`` - 1, shape (``n_samples``,)."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{name} must be a numpy array, got {type(value).__name__}")
+    if not np.issubdtype(value.dtype, np.integer):
+        raise TypeError(f"{name} must be whole numbers, got {value.dtype}")
+    if value.shape != (n_samples,):
+        raise ValueError(f"{name} must have shape ({n_samples},), got {value.shape}")
+    low, high = int(value.min()), int(value.max())
+    if low < 0 or high >= n_classes:
+        raise ValueError(f"{name} must lie in 0 to {n_classes - 1}, got from {low} to {high}")
+    return value
 
 
 def generator(name: str, value: Any) -> np.random.Generator:

@@ -45,16 +45,16 @@ def autograd():
     import torch
 
     from aelib import nn
+    from aelib.nn.convert import places
 
-    def loss_and_grad(loss, params, x, *, decoder="sigmoid", **settings):
+    def tensor(value):
+        return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+    def loss_and_grad(loss, params, *data, decoder="sigmoid", **settings):
         model = nn.from_byhand(params, decoder=decoder)
-        value = loss(model, torch.from_numpy(x), **settings)
+        settings = {name: tensor(value) for name, value in settings.items()}
+        value = loss(model, *map(tensor, data), **settings)
         value.backward()
-        return value.item(), {
-            "encoder_weight": model.encoder.weight.grad.numpy().T,
-            "encoder_bias": model.encoder.bias.grad.numpy(),
-            "decoder_weight": model.decoder.weight.grad.numpy().T,
-            "decoder_bias": model.decoder.bias.grad.numpy(),
-        }
+        return value.item(), {name: p.grad.numpy().T for name, p in places(model).items()}
 
     return loss_and_grad

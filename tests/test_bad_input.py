@@ -11,15 +11,22 @@ import numpy as np
 import pytest
 import torch
 
-from aelib import byhand, checks, data, nn, sparsity, validate
+from aelib import byhand, checks, corruption, data, nn, sparsity, validate
 
 NAN, INF = float("nan"), float("inf")
 RNG = np.random.default_rng(0)
 X = RNG.random((11, 7))
 P = byhand.init(n_visible=7, n_hidden=5, rng=RNG)
 A = byhand.encode(P, X)
+TIED = byhand.init(n_visible=7, n_hidden=5, rng=RNG, tied=True)
+STACKED = byhand.stacked.init(n_visible=7, sizes=[5, 3], rng=RNG)
+CLASSIFIER = byhand.stacked.init_classifier(STACKED, n_classes=4, rng=RNG)
+CODE = byhand.stacked.encode(STACKED, X)
+LABELS = np.arange(11) % 4
 MODEL = nn.Autoencoder(7, 5, dtype=torch.float64)
 TENSOR = torch.from_numpy(X)
+STACKED_MODEL = nn.from_byhand(STACKED)
+CLASSIFIER_MODEL = nn.from_byhand(CLASSIFIER)
 
 
 def changed(array, value):
@@ -164,6 +171,101 @@ PARAMS = {
         "encoder_weight holds 1 value",
     ),
 }
+TIED_PARAMS = {
+    "one missing": (
+        {k: v for k, v in TIED.items() if k != "decoder_bias"},
+        ValueError,
+        "params must have the names .* with tied weights all but decoder_weight",
+    ),
+    "a bias too long": (
+        {**TIED, "decoder_bias": np.zeros(8)},
+        ValueError,
+        r"decoder_bias must have shape \(7,\) to fit encoder_weight, got \(8,\)",
+    ),
+    "mixed dtypes": (
+        {**TIED, "decoder_bias": np.zeros(7, np.float32)},
+        TypeError,
+        "params must share one dtype",
+    ),
+    "NaN inside": ({**TIED, "encoder_bias": np.full(5, NAN)}, ValueError, "encoder_bias holds 5"),
+}
+
+
+def stacked_params(good):
+    """Return what is wrong of a stacked network or of a classifier."""
+    first, last = "encoder_weight_2", list(good)[-1]
+    fewer = {k: v for k, v in good.items() if k != last}
+    return {
+        "a list": ([good], TypeError, "params must be a dict of arrays, got list"),
+        "empty": ({}, ValueError, "params must have the names"),
+        "a single layer's": (P, ValueError, "params must have the names encoder_weight_1"),
+        "one missing": (fewer, ValueError, "params must have the names"),
+        "one unknown": ({**good, "bias": np.ones(3)}, ValueError, "params must have the names"),
+        "a gap": (
+            {k.replace("_1", "_3"): v for k, v in good.items()},
+            ValueError,
+            "params must have the names",
+        ),
+        "a transposed weight": (
+            {**good, first: good[first].T},
+            ValueError,
+            r"encoder_weight_2 \(3, 5\) and encoder_bias_2 \(3,\) do not fit on a layer of 5",
+        ),
+        "a bias too short": (
+            {**good, "encoder_bias_1": np.zeros(4)},
+            ValueError,
+            r"encoder_bias_1 \(4,\) do not fit on a layer of 7",
+        ),
+        "NaN inside": ({**good, first: good[first] * NAN}, ValueError, f"{first} holds 15"),
+        "mixed dtypes": (
+            {**good, last: good[last].astype(np.float32)},
+            TypeError,
+            "params must share one dtype",
+        ),
+    }
+
+
+STACKED_PARAMS = stacked_params(STACKED) | {
+    "a classifier": (CLASSIFIER, ValueError, "decoder_weight_1, decoder_bias_1, …, got"),
+    "an output too wide": (
+        {**STACKED, "decoder_weight_1": np.ones((5, 8)), "decoder_bias_1": np.ones(8)},
+        ValueError,
+        "decoder_weight_1 must end at 7 units, got 8",
+    ),
+}
+CLASSIFIER_PARAMS = stacked_params(CLASSIFIER) | {
+    "an autoencoder": (STACKED, ValueError, "class_weight, class_bias, got"),
+}
+X_NOISY = {"fewer rows": (X[1:], ValueError, r"must have 11 rows, as x has, got shape \(10, 7\)")}
+FRACTION = {
+    "below 0": (-0.01, ValueError, r"must lie in \[0, 1\], got -0.01"),
+    "above 1": (1.01, ValueError, r"must lie in \[0, 1\], got 1.01"),
+    "NaN": (NAN, ValueError, "must be finite, got nan"),
+    "a string": ("0.3", TypeError, "must be a number, got str"),
+    "True": (True, TypeError, "must be a number, got bool"),
+}
+COUNTS = {
+    "a number": (5, TypeError, "must be a list of whole numbers, got int"),
+    "a string": ("53", TypeError, "must be a list of whole numbers, got str"),
+    "empty": ([], ValueError, r"must hold some numbers, got \[\]"),
+    "0 inside": ([5, 0], ValueError, r"\[1\] must be at least 1, got 0"),
+    "a fraction inside": ([5.0, 3], TypeError, r"\[0\] must be a whole number, got float"),
+}
+LABEL = {
+    "a list": (LABELS.tolist(), TypeError, "must be a numpy array, got list"),
+    "floats": (LABELS.astype(float), TypeError, "must be whole numbers, got float64"),
+    "booleans": (LABELS > 1, TypeError, "must be whole numbers, got bool"),
+    "one hot": (
+        np.eye(4, dtype=int)[LABELS],
+        ValueError,
+        r"must have shape \(11,\), got \(11, 4\)",
+    ),
+    "too few": (LABELS[1:], ValueError, r"must have shape \(11,\), got \(10,\)"),
+    "negative": (LABELS - 1, ValueError, "must lie in 0 to 3, got from -1 to 2"),
+    "too large": (LABELS + 1, ValueError, "must lie in 0 to 3, got from 1 to 4"),
+}
+# What is checked as a vector, a matrix or anything else alike.
+ARRAY = {k: v for k, v in MATRIX.items() if k not in ("a vector", "three axes")}
 FIT_PARAMS = {
     "a list": (list(P.values()), TypeError, "params must be a dict of arrays, got list"),
     "empty": ({}, TypeError, "params must be a dict of arrays"),
@@ -221,6 +323,103 @@ FUNCTIONS = [
         },
     ),
     (
+        byhand.denoising.loss_and_grad,
+        OBJECTIVE | {"x_noisy": X},
+        {
+            "params": PARAMS,
+            "x": MATRIX | FOR_PARAMS | TARGET,
+            "x_noisy": MATRIX | FOR_PARAMS | X_NOISY,
+            "weight_decay": WEIGHT,
+            "decoder": DECODER,
+        },
+    ),
+    (
+        byhand.contractive.loss_and_grad,
+        OBJECTIVE | {"contraction_weight": 0.1},
+        {
+            "params": PARAMS | {f"tied: {k}": v for k, v in TIED_PARAMS.items()},
+            "x": MATRIX | FOR_PARAMS | TARGET,
+            "contraction_weight": WEIGHT,
+            "weight_decay": WEIGHT,
+            "decoder": DECODER,
+        },
+    ),
+    (byhand.contractive.jacobian, OBJECTIVE, {"params": PARAMS, "x": MATRIX | FOR_PARAMS}),
+    (byhand.contractive.jacobian_norm, OBJECTIVE, {"params": PARAMS, "x": MATRIX | FOR_PARAMS}),
+    (
+        byhand.stacked.pretrain,
+        {"x": X, "sizes": [5, 3], "rng": RNG, "max_iter": 1},
+        {"x": MATRIX, "sizes": COUNTS, "rng": GENERATOR, "max_iter": COUNT},
+    ),
+    (
+        byhand.stacked.init,
+        {"n_visible": 7, "sizes": [5, 3], "rng": RNG},
+        {"n_visible": COUNT, "sizes": COUNTS, "rng": GENERATOR},
+    ),
+    (
+        byhand.stacked.encode,
+        {"params": STACKED, "x": X},
+        {"params": stacked_params(STACKED), "x": MATRIX | FOR_PARAMS},
+    ),
+    (
+        byhand.stacked.decode,
+        {"params": STACKED, "activation": CODE},
+        {"params": STACKED_PARAMS, "activation": MATRIX, "decoder": DECODER},
+    ),
+    (
+        byhand.stacked.loss_and_grad,
+        {"params": STACKED, "x": X},
+        {
+            "params": STACKED_PARAMS,
+            "x": MATRIX | FOR_PARAMS | TARGET,
+            "weight_decay": WEIGHT,
+            "decoder": DECODER,
+        },
+    ),
+    (
+        byhand.stacked.init_classifier,
+        {"params": STACKED, "n_classes": 4, "rng": RNG},
+        {"params": stacked_params(STACKED), "n_classes": COUNT, "rng": GENERATOR},
+    ),
+    (
+        byhand.stacked.classifier_loss_and_grad,
+        {"params": CLASSIFIER, "x": X, "labels": LABELS},
+        {
+            "params": CLASSIFIER_PARAMS,
+            "x": MATRIX | FOR_PARAMS,
+            "labels": LABEL,
+            "weight_decay": WEIGHT,
+        },
+    ),
+    (
+        byhand.stacked.log_probabilities,
+        {"params": CLASSIFIER, "x": X},
+        {"params": CLASSIFIER_PARAMS, "x": MATRIX | FOR_PARAMS},
+    ),
+    (
+        byhand.stacked.predict,
+        {"params": CLASSIFIER, "x": X},
+        {"params": CLASSIFIER_PARAMS, "x": MATRIX | FOR_PARAMS},
+    ),
+    (
+        corruption.gaussian,
+        {"x": X, "level": 0.3, "rng": RNG},
+        {"x": ARRAY, "level": WEIGHT, "rng": GENERATOR},
+    ),
+    (
+        corruption.masking,
+        {"x": X, "level": 0.3, "rng": RNG},
+        {"x": ARRAY, "level": FRACTION, "rng": GENERATOR},
+    ),
+    (
+        corruption.salt_and_pepper,
+        {"x": X, "level": 0.3, "rng": RNG},
+        {"x": ARRAY, "level": FRACTION, "rng": GENERATOR},
+    ),
+    (data.circle, {"n_samples": 5, "rng": RNG}, {"n_samples": COUNT, "rng": GENERATOR}),
+    (data.spiral, {"n_samples": 5, "rng": RNG}, {"n_samples": COUNT, "rng": GENERATOR}),
+    (data.moons, {"n_samples": 5, "rng": RNG}, {"n_samples": COUNT, "rng": GENERATOR}),
+    (
         byhand.lbfgs,
         FIT | {"max_iter": 2},
         {"params": FIT_PARAMS, "max_iter": COUNT, "tolerance": POSITIVE},
@@ -272,6 +471,59 @@ FUNCTIONS = [
         },
     ),
     (nn.kl_penalty, {"preactivation": TENSOR, "rho": 0.1}, {"rho": RHO}),
+    (
+        nn.denoising_loss,
+        {"model": MODEL, "x": TENSOR, "x_noisy": TENSOR},
+        {
+            "x": NOT_A_TENSOR_OF_THE_MODEL,
+            "x_noisy": NOT_A_TENSOR_OF_THE_MODEL,
+            "weight_decay": WEIGHT,
+        },
+    ),
+    (
+        nn.contractive_loss,
+        {"model": MODEL, "x": TENSOR, "contraction_weight": 0.1},
+        {"x": NOT_A_TENSOR_OF_THE_MODEL, "contraction_weight": WEIGHT, "weight_decay": WEIGHT},
+    ),
+    (nn.jacobian, {"model": MODEL, "x": TENSOR}, {"x": NOT_A_TENSOR_OF_THE_MODEL}),
+    (
+        nn.StackedAutoencoder,
+        {"n_visible": 7, "sizes": [5, 3]},
+        {"n_visible": COUNT, "sizes": COUNTS, "decoder": DECODER},
+    ),
+    (
+        nn.ConvolutionalAutoencoder,
+        {"size": 8, "channels": (4, 2)},
+        {
+            "size": COUNT | {"7": (7, ValueError, "must be a multiple of 4, got 7")},
+            "channels": COUNTS
+            | {
+                "empty": ([], ValueError, "must hold 2 numbers"),
+                "three": ((4, 2, 1), ValueError, r"must hold 2 numbers, got \(4, 2, 1\)"),
+            },
+            "decoder": DECODER,
+        },
+    ),
+    (
+        nn.pretrain,
+        {"model": STACKED_MODEL, "x": TENSOR, "epochs": 1},
+        {
+            "x": NOT_A_TENSOR_OF_THE_MODEL,
+            "epochs": COUNT,
+            "learning_rate": POSITIVE,
+            "batch_size": COUNT,
+        },
+    ),
+    (
+        nn.Classifier,
+        {"autoencoder": STACKED_MODEL, "n_classes": 4},
+        {"n_classes": COUNT},
+    ),
+    (
+        nn.classifier_loss,
+        {"model": CLASSIFIER_MODEL, "x": TENSOR, "labels": torch.from_numpy(LABELS)},
+        {"x": NOT_A_TENSOR_OF_THE_MODEL, "weight_decay": WEIGHT},
+    ),
 ]
 
 # What fits no kind: (name, call, exception, piece of the message).
@@ -310,6 +562,51 @@ OTHERS = {
         lambda: nn.from_byhand(with_params(decoder_weight=P["decoder_weight"].T)),
         ValueError,
         r"decoder_weight is float64 of shape \(7, 5\)",
+    ),
+    "from_byhand: no encoder": (
+        lambda: nn.from_byhand({"decoder_bias": np.ones(7)}),
+        ValueError,
+        "params must have the names",
+    ),
+    "from_byhand: a stacked layer missing": (
+        lambda: nn.from_byhand({k: v for k, v in STACKED.items() if k != "decoder_bias_2"}),
+        ValueError,
+        "params must have the names .*decoder_bias_2",
+    ),
+    "from_byhand: a stacked layer transposed": (
+        lambda: nn.from_byhand({**STACKED, "decoder_weight_2": STACKED["decoder_weight_2"].T}),
+        ValueError,
+        r"decoder_weight_2 is float64 of shape \(5, 3\)",
+    ),
+    "from_byhand: a classifier's bias": (
+        lambda: nn.from_byhand({**CLASSIFIER, "class_bias": np.zeros(3)}),
+        ValueError,
+        r"class_bias is float64 of shape \(3,\)",
+    ),
+    "unroll: a dict": (
+        lambda: byhand.stacked.unroll(P),
+        TypeError,
+        "layers must be a list of at least one dict of arrays",
+    ),
+    "unroll: nothing": (
+        lambda: byhand.stacked.unroll([]),
+        TypeError,
+        "layers must be a list of at least one dict of arrays",
+    ),
+    "unroll: layers that do not fit": (
+        lambda: byhand.stacked.unroll([P, P]),
+        ValueError,
+        "encoder_weight_2 .* do not fit on a layer of 5 units",
+    ),
+    "stacked.decode: too few columns": (
+        lambda: byhand.stacked.decode(STACKED, CODE[:, 1:]),
+        ValueError,
+        "activation must have 3 columns",
+    ),
+    "init_classifier: a single layer": (
+        lambda: byhand.stacked.init_classifier(P, n_classes=4, rng=RNG),
+        ValueError,
+        "params must have the names",
     ),
     "from_byhand: NaN": (
         lambda: nn.from_byhand(with_params(encoder_bias=np.full(5, NAN))),
@@ -369,12 +666,17 @@ OTHERS = {
 }
 
 
+def _named(argument, message):
+    # Of a list the message names the entry: sizes[1].
+    return f"{argument}{'' if message.startswith(chr(92) + '[') else ' '}{message}"
+
+
 def cases():
     for function, works, arguments in FUNCTIONS:
         where = f"{function.__module__.removeprefix('aelib.')}.{function.__name__}"
         for argument, kind in arguments.items():
             for what, (value, error, message) in kind.items():
-                named = message if kind in (PARAMS, FIT_PARAMS) else f"{argument} {message}"
+                named = message if argument == "params" else _named(argument, message)
                 call = (function, works | {argument: value})
                 yield pytest.param(*call, error, named, id=f"{where}: {argument}: {what}")
 
@@ -408,12 +710,13 @@ def test_finite_values_whose_sum_overflows_are_good():
 
 def test_no_public_function_with_a_rho_or_a_decoder_is_missing_from_the_table():
     tested = {function for function, _, _ in FUNCTIONS} | {nn.from_byhand}
-    for module in (byhand, byhand.autoencoder, byhand.sparse, sparsity, checks, data, nn):
+    halves = [byhand, byhand.autoencoder, byhand.sparse, byhand.denoising, byhand.contractive]
+    for module in (*halves, byhand.stacked, corruption, sparsity, checks, data, nn):
         for name, value in vars(module).items():
             if name.startswith("_") or not inspect.isfunction(value):
                 continue
             names = set(inspect.signature(value).parameters)
-            if names & {"rho", "decoder", "weight_decay"} and name not in INTERNAL:
+            if names & {"rho", "decoder", "weight_decay", "level"} and name not in INTERNAL:
                 assert value in tested, f"{module.__name__}.{name}"
 
 

@@ -337,3 +337,51 @@ def test_the_real_test_set_of_mnist():
     assert np.bincount(labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert labels[:5].tolist() == [7, 2, 1, 0, 4]
     assert x.mean() == pytest.approx(0.1325, abs=1e-4)
+
+
+# --- curves in the plane -------------------------------------------------------------------------
+
+CURVES = [data.circle, data.spiral, data.moons]
+curves = pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.__name__)
+
+
+@curves
+def test_a_curve_is_drawn_from_the_generator_alone(curve):
+    x = curve(500, np.random.default_rng(0))
+    assert x.shape == (500, 2)
+    assert x.dtype == np.float64
+    np.testing.assert_array_equal(x, curve(500, np.random.default_rng(0)))
+    assert (x != curve(500, np.random.default_rng(1))).all()
+    assert curve(1, np.random.default_rng(0)).shape == (1, 2)
+
+
+def test_the_circle_has_radius_1_and_is_evenly_filled(rng):
+    x = data.circle(4000, rng)
+    np.testing.assert_allclose(np.hypot(*x.T), 1.0, rtol=1e-14)
+    # The mean of each coordinate is 0, with a standard error of sqrt(1 / 2 / 4000) = 0.011.
+    assert np.abs(x.mean(axis=0)).max() < 0.06
+    octants, _ = np.histogram(np.arctan2(x[:, 1], x[:, 0]), bins=8, range=(-np.pi, np.pi))
+    assert np.abs(octants - 500).max() < 5 * 500**0.5
+
+
+def test_the_spiral_has_two_turns_in_the_unit_disc(rng):
+    x = data.spiral(4000, rng)
+    radius = np.hypot(*x.T)
+    assert 0.99 < radius.max() <= 1.0
+    angle = 4 * np.pi * radius
+    np.testing.assert_allclose(x, radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1))
+    # Nearly even along the curve: ds = sqrt(r^2 + (1 / 4 pi)^2) d(angle), and r^2 is uniform.
+    counts, _ = np.histogram(radius**2, bins=8, range=(0, 1))
+    assert np.abs(counts - 500).max() < 5 * 500**0.5
+
+
+def test_the_moons_are_two_interleaved_half_circles(rng):
+    x = data.moons(4000, rng)
+    upper = np.hypot(x[:, 0] + 0.5, x[:, 1] + 0.25)
+    lower = np.hypot(x[:, 0] - 0.5, x[:, 1] - 0.25)
+    on_upper = np.isclose(upper, 1.0, rtol=1e-12) & (x[:, 1] >= -0.25)
+    on_lower = np.isclose(lower, 1.0, rtol=1e-12) & (x[:, 1] <= 0.25)
+    assert (on_upper ^ on_lower).all()
+    assert abs(on_upper.mean() - 0.5) < 5 * (0.25 / 4000) ** 0.5
+    assert 1.49 < np.abs(x[:, 0]).max() <= 1.5
+    assert 0.74 < np.abs(x[:, 1]).max() <= 0.75

@@ -101,7 +101,9 @@ def test_functions_for_readers_document_parameters_returns_and_errors():
         for name in module.__all__:
             value = getattr(module, name)
             if inspect.isfunction(value) and name not in ("data_loss", "decay_loss"):
-                assert {"Parameters", "Returns"} <= set(sections(inspect.getdoc(value))), name
+                returns = inspect.signature(value).return_annotation is not None
+                needed = {"Parameters", "Returns"} if returns else {"Parameters"}
+                assert needed <= set(sections(inspect.getdoc(value))), name
 
 
 @pytest.mark.parametrize("value", RAISING.values(), ids=RAISING)

@@ -7,94 +7,153 @@ computes the loss itself from its own forward pass.
 import numpy as np
 import pytest
 
-from aelib import byhand, checks, nn
+from aelib import byhand, checks, corruption, nn
 
 # m = 11 samples, n visible and h hidden units: under-complete, and over-complete.
 SIZES = {"under-complete": (7, 5), "over-complete": (4, 9)}
 
+# Every objective: by hand, by torch, and its own settings, which may need the data.
+OBJECTIVES = {
+    "plain": (byhand.autoencoder, nn.reconstruction_loss, lambda x: {}),
+    "sparse": (
+        byhand.sparse,
+        nn.sparse_loss,
+        lambda x: {"rho": 0.05, "sparsity_weight": 3.0},
+    ),
+    "sparse without penalty": (
+        byhand.sparse,
+        nn.sparse_loss,
+        lambda x: {"rho": 0.05, "sparsity_weight": 0.0},
+    ),
+    "denoising": (byhand.denoising, nn.denoising_loss, lambda x: {"x_noisy": noisy(x)}),
+    "contractive": (
+        byhand.contractive,
+        nn.contractive_loss,
+        lambda x: {"contraction_weight": 0.7},
+    ),
+    "contractive without penalty": (
+        byhand.contractive,
+        nn.contractive_loss,
+        lambda x: {"contraction_weight": 0.0},
+    ),
+}
+
 sizes = pytest.mark.parametrize(("n", "h"), SIZES.values(), ids=SIZES.keys())
 decoders = pytest.mark.parametrize("decoder", ["sigmoid", "linear"])
 decays = pytest.mark.parametrize("weight_decay", [0.0, 1e-2])
-penalties = pytest.mark.parametrize("sparsity_weight", [0.0, 3.0])
+ties = pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+objectives = pytest.mark.parametrize(
+    ("half", "loss", "own_settings"), OBJECTIVES.values(), ids=OBJECTIVES.keys()
+)
 
 
-def network(n, h, decoder):
-    rng = np.random.default_rng(n * 100 + h)
-    params = byhand.init(n_visible=n, n_hidden=h, rng=rng)
-    params = {name: p + 0.1 * rng.standard_normal(p.shape) for name, p in params.items()}
+def noisy(x):
+    return corruption.gaussian(x, 0.3, np.random.default_rng(5))
+
+
+def jittered(params, rng):
+    # Biases start at 0, where an error in them would be hard to see.
+    return {name: p + 0.1 * rng.standard_normal(p.shape) for name, p in params.items()}
+
+
+def data_for(n, decoder, rng):
     # A linear decoder may see data outside [0, 1].
-    x = rng.random((11, n)) if decoder == "sigmoid" else rng.standard_normal((11, n))
-    return params, x
+    return rng.random((11, n)) if decoder == "sigmoid" else rng.standard_normal((11, n))
+
+
+def network(n, h, decoder, tied=False):
+    rng = np.random.default_rng(n * 100 + h)
+    params = jittered(byhand.init(n_visible=n, n_hidden=h, rng=rng, tied=tied), rng)
+    return params, data_for(n, decoder, rng)
 
 
 def assert_parity(by_hand, by_torch):
     (loss, grad), (torch_loss, torch_grad) = by_hand, by_torch
     assert loss == pytest.approx(torch_loss, rel=1e-12)
+    assert grad.keys() == torch_grad.keys()
     for name in grad:
         error = checks.relative_error(grad[name], torch_grad[name])
         assert error <= 1e-12, f"{name} differs from autograd by {error:.1e}"
 
 
+@objectives
 @sizes
 @decoders
 @decays
-def test_plain_gradient_agrees_with_central_differences(n, h, decoder, weight_decay):
-    params, x = network(n, h, decoder)
-    checks.check_gradient(
-        lambda p: byhand.autoencoder.loss_and_grad(
-            p, x, weight_decay=weight_decay, decoder=decoder
-        ),
-        params,
-        tolerance=1e-7,
-    )
-
-
-@sizes
-@decoders
-@decays
-@penalties
-def test_sparse_gradient_agrees_with_central_differences(
-    n, h, decoder, weight_decay, sparsity_weight
+@ties
+def test_gradient_agrees_with_central_differences(
+    half, loss, own_settings, n, h, decoder, weight_decay, tied
 ):
-    params, x = network(n, h, decoder)
-    settings = {"rho": 0.05, "sparsity_weight": sparsity_weight, "weight_decay": weight_decay}
-    checks.check_gradient(
-        lambda p: byhand.sparse.loss_and_grad(p, x, decoder=decoder, **settings),
-        params,
-        tolerance=1e-7,
-    )
+    params, x = network(n, h, decoder, tied)
+    settings = {"weight_decay": weight_decay, "decoder": decoder, **own_settings(x)}
+    checks.check_gradient(lambda p: half.loss_and_grad(p, x, **settings), params, tolerance=1e-7)
 
 
+@objectives
 @sizes
 @decoders
 @decays
-def test_plain_loss_and_gradient_agree_with_autograd(n, h, decoder, weight_decay, autograd):
-    params, x = network(n, h, decoder)
+@ties
+def test_loss_and_gradient_agree_with_autograd(
+    half, loss, own_settings, n, h, decoder, weight_decay, tied, autograd
+):
+    params, x = network(n, h, decoder, tied)
+    settings = {"weight_decay": weight_decay, "decoder": decoder, **own_settings(x)}
+    assert_parity(half.loss_and_grad(params, x, **settings), autograd(loss, params, x, **settings))
+
+
+# --- the stacked networks ------------------------------------------------------------------------
+
+DEPTHS = {"one layer": (5,), "two layers": (5, 3), "three layers": (5, 8, 3)}
+depths = pytest.mark.parametrize("hidden", DEPTHS.values(), ids=DEPTHS)
+
+
+def stacked_network(hidden, decoder="sigmoid"):
+    rng = np.random.default_rng(sum(hidden))
+    params = jittered(byhand.stacked.init(n_visible=7, sizes=hidden, rng=rng), rng)
+    return params, data_for(7, decoder, rng), rng
+
+
+def classifier(hidden):
+    params, x, rng = stacked_network(hidden)
+    params = jittered(byhand.stacked.init_classifier(params, n_classes=4, rng=rng), rng)
+    return params, x, rng.integers(4, size=11)
+
+
+@depths
+@decoders
+@decays
+def test_stacked_gradient_agrees_with_central_differences_and_autograd(
+    hidden, decoder, weight_decay, autograd
+):
+    params, x, _ = stacked_network(hidden, decoder)
     settings = {"weight_decay": weight_decay, "decoder": decoder}
-    assert_parity(
-        byhand.autoencoder.loss_and_grad(params, x, **settings),
-        autograd(nn.reconstruction_loss, params, x, **settings),
-    )
+
+    def objective(p):
+        return byhand.stacked.loss_and_grad(p, x, **settings)
+
+    checks.check_gradient(objective, params, tolerance=1e-7)
+    assert_parity(objective(params), autograd(nn.reconstruction_loss, params, x, **settings))
 
 
-@sizes
-@decoders
+@depths
 @decays
-@penalties
-def test_sparse_loss_and_gradient_agree_with_autograd(
-    n, h, decoder, weight_decay, sparsity_weight, autograd
+def test_classifier_gradient_agrees_with_central_differences_and_autograd(
+    hidden, weight_decay, autograd
 ):
-    params, x = network(n, h, decoder)
-    settings = {
-        "rho": 0.05,
-        "sparsity_weight": sparsity_weight,
-        "weight_decay": weight_decay,
-        "decoder": decoder,
-    }
+    params, x, labels = classifier(hidden)
+
+    def objective(p):
+        return byhand.stacked.classifier_loss_and_grad(p, x, labels, weight_decay=weight_decay)
+
+    checks.check_gradient(objective, params, tolerance=1e-7)
     assert_parity(
-        byhand.sparse.loss_and_grad(params, x, **settings),
-        autograd(nn.sparse_loss, params, x, **settings),
+        objective(params),
+        autograd(nn.classifier_loss, params, x, labels, weight_decay=weight_decay),
     )
+
+
+# --- the edges -----------------------------------------------------------------------------------
 
 
 @decoders
@@ -119,6 +178,65 @@ def test_without_penalty_the_sparse_objective_is_the_plain_one(params, x, decode
     assert sparse[0] == plain[0]
     for name in params:
         np.testing.assert_array_equal(sparse[1][name], plain[1][name])
+
+
+@decoders
+def test_without_noise_or_penalty_the_others_are_the_plain_one_too(params, x, decoder):
+    settings = {"weight_decay": 1e-2, "decoder": decoder}
+    plain = byhand.autoencoder.loss_and_grad(params, x, **settings)
+    for same in (
+        byhand.denoising.loss_and_grad(params, x, x_noisy=x, **settings),
+        byhand.contractive.loss_and_grad(params, x, contraction_weight=0.0, **settings),
+    ):
+        assert same[0] == plain[0]
+        for name in params:
+            np.testing.assert_array_equal(same[1][name], plain[1][name])
+
+
+@decoders
+def test_contractive_gradient_agrees_with_autograd_where_units_are_dead_or_saturated(
+    decoder, autograd
+):
+    params, x = network(7, 5, decoder)
+    params["encoder_bias"][:4] = [-45.0, 45.0, 3.0, -750.0]
+    settings = {"contraction_weight": 0.7, "weight_decay": 1e-2, "decoder": decoder}
+    assert_parity(
+        byhand.contractive.loss_and_grad(params, x, **settings),
+        autograd(nn.contractive_loss, params, x, **settings),
+    )
+
+
+def test_the_jacobian_of_saturated_units_keeps_its_digits_in_float32(params, x):
+    # sigma(20) rounds to 1 in float32: a(1 - a) would be exactly 0.
+    params["encoder_bias"][:] = 20.0
+    single = {name: value.astype(np.float32) for name, value in params.items()}
+    widened = {name: value.astype(np.float64) for name, value in single.items()}
+    x32 = x.astype(np.float32)
+    for function in (byhand.contractive.jacobian, byhand.contractive.jacobian_norm):
+        value32, value64 = function(single, x32), function(widened, x32.astype(np.float64))
+        assert value32.dtype == np.float32
+        assert value64.min() > 0 or function is byhand.contractive.jacobian
+        np.testing.assert_allclose(value32, value64, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["denoising", "contractive"])
+@ties
+def test_other_objectives_in_float32_agree_with_float64_and_stay_float32(name, tied):
+    half, _, own_settings = OBJECTIVES[name]
+    params, x = network(7, 5, "sigmoid", tied)
+    single = {k: value.astype(np.float32) for k, value in params.items()}
+    x32 = x.astype(np.float32)
+    settings32 = own_settings(x32) | {"weight_decay": 1e-2}
+    loss32, grad32 = half.loss_and_grad(single, x32, **settings32)
+    widened = {k: value.astype(np.float64) for k, value in single.items()}
+    settings64 = {
+        k: v.astype(np.float64) if isinstance(v, np.ndarray) else v for k, v in settings32.items()
+    }
+    loss64, grad64 = half.loss_and_grad(widened, x32.astype(np.float64), **settings64)
+    assert loss32 == pytest.approx(loss64, rel=1e-6)
+    for k in params:
+        assert grad32[k].dtype == np.float32
+        assert checks.relative_error(grad32[k], grad64[k]) <= 1e-6, k
 
 
 @decoders
@@ -162,10 +280,40 @@ def test_weight_decay_leaves_the_biases_alone(params, x):
         np.testing.assert_allclose(with_decay[name] - without[name], 0.5 * params[name], rtol=1e-13)
 
 
-def test_objectives_do_not_change_their_arguments(params, x):
+@objectives
+def test_a_tied_gradient_is_the_sum_of_both_roles(half, loss, own_settings):
+    tied, x = network(7, 5, "sigmoid", tied=True)
+    untied = {**tied, "decoder_weight": tied["encoder_weight"].T.copy()}
+    settings = own_settings(x)
+    tied_loss, tied_grad = half.loss_and_grad(tied, x, **settings)
+    untied_loss, untied_grad = half.loss_and_grad(untied, x, **settings)
+    assert tied_loss == pytest.approx(untied_loss, rel=1e-14)
+    expected = untied_grad["encoder_weight"] + untied_grad["decoder_weight"].T
+    np.testing.assert_allclose(tied_grad["encoder_weight"], expected, rtol=1e-11, atol=1e-15)
+    for name in ("encoder_bias", "decoder_bias"):
+        np.testing.assert_allclose(tied_grad[name], untied_grad[name], rtol=1e-12, atol=1e-15)
+
+
+def test_weight_decay_counts_a_tied_matrix_once():
+    tied, x = network(7, 5, "sigmoid", tied=True)
+    without, with_decay = (
+        byhand.autoencoder.loss_and_grad(tied, x, weight_decay=d) for d in (0.0, 0.5)
+    )
+    weight = tied["encoder_weight"]
+    assert with_decay[0] - without[0] == pytest.approx(0.25 * (weight**2).sum(), rel=1e-13)
+    change = with_decay[1]["encoder_weight"] - without[1]["encoder_weight"]
+    np.testing.assert_allclose(change, 0.5 * weight, rtol=1e-12)
+
+
+@objectives
+@ties
+def test_no_objective_changes_its_arguments(half, loss, own_settings, tied):
+    params, x = network(7, 5, "sigmoid", tied)
+    settings = own_settings(x)
     before = {name: value.copy() for name, value in params.items()}
-    x_before = x.copy()
-    byhand.sparse.loss_and_grad(params, x, rho=0.05, sparsity_weight=3.0, weight_decay=1e-2)
+    x_before, noisy_before = x.copy(), np.array(settings.get("x_noisy", 0.0))
+    half.loss_and_grad(params, x, weight_decay=1e-2, **settings)
     np.testing.assert_array_equal(x, x_before)
+    np.testing.assert_array_equal(settings.get("x_noisy", 0.0), noisy_before)
     for name in params:
         np.testing.assert_array_equal(params[name], before[name])

@@ -96,6 +96,7 @@ def test_the_walk_sees_the_imports_that_are_there():
 
     assert "validate" in used("sparsity.py")
     assert {"sparsity", "validate", "byhand"} <= used("byhand/sparse.py")
+    assert used("corruption.py") == {"validate"}
     assert "history" in used("nn/train.py")
     assert {"byhand", "nn", "plots", "data"} <= {part_of(path) for path in FILES}
     roots = {name.split(".")[0] for name in imported_modules(top_level(PACKAGE / "plots.py"))}
@@ -107,7 +108,7 @@ def test_the_walk_sees_the_imports_that_are_there():
     [
         ("import aelib, aelib.byhand", ["torch", "matplotlib", "sklearn", "IPython"]),
         (
-            "from aelib import byhand, checks, data, history, sparsity, validate",
+            "from aelib import byhand, checks, corruption, data, history, sparsity, validate",
             ["torch", "matplotlib", "sklearn"],
         ),
         ("from aelib import plots", ["torch", "sklearn", "aelib.byhand"]),

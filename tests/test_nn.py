@@ -11,9 +11,29 @@ from torch.utils.data import DataLoader, TensorDataset
 from aelib import byhand, data, nn
 
 sparse = partial(nn.sparse_loss, rho=0.05, sparsity_weight=3.0)
-both_losses = pytest.mark.parametrize(
-    "loss", [nn.reconstruction_loss, sparse], ids=["plain", "sparse"]
-)
+contractive = partial(nn.contractive_loss, contraction_weight=0.5)
+
+
+def denoising(model, x, **settings):
+    """Corrupt with the same noise every time, but only what is good: the check comes first."""
+    good = isinstance(x, torch.Tensor) and x.is_floating_point() and x.device.type == "cpu"
+    x_noisy = nn.corruption.masking(x, 0.3, torch.Generator().manual_seed(9)) if good else x
+    return nn.denoising_loss(model, x, x_noisy=x_noisy, **settings)
+
+
+LOSSES = {
+    "plain": nn.reconstruction_loss,
+    "sparse": sparse,
+    "denoising": denoising,
+    "contractive": contractive,
+}
+every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+ONE_LAYER = [
+    nn.Autoencoder,
+    nn.SparseAutoencoder,
+    nn.DenoisingAutoencoder,
+    nn.ContractiveAutoencoder,
+]
 
 
 def autoencoder(decoder="sigmoid", seed=0, dtype=torch.float64):
@@ -38,16 +58,22 @@ def assert_same_state(first, second):
 # --- the module ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [nn.Autoencoder, nn.SparseAutoencoder])
-def test_shapes(kind):
-    model = kind(n_visible=7, n_hidden=5)
+@pytest.mark.parametrize("kind", ONE_LAYER)
+@pytest.mark.parametrize("tied", [False, True])
+def test_shapes(kind, tied):
+    model = kind(n_visible=7, n_hidden=5, tied=tied)
     x = torch.rand(11, 7)
     assert model.preactivation(x).shape == (11, 5)
     assert model.encode(x).shape == (11, 5)
     assert model.decode(model.encode(x)).shape == (11, 7)
     assert model(x).shape == (11, 7)
     assert model.encoder.weight.shape == (5, 7)
-    assert model.decoder.weight.shape == (7, 5)
+    assert model.decoder.bias.shape == (7,)
+    if tied:
+        assert model.decoder.weight is None
+        assert set(model.state_dict()) == {"encoder.weight", "encoder.bias", "decoder.bias"}
+    else:
+        assert model.decoder.weight.shape == (7, 5)
 
 
 def test_a_sigmoid_decoder_stays_between_0_and_1_and_a_linear_one_need_not():
@@ -104,6 +130,215 @@ def test_state_dict_round_trip_gives_the_same_model():
     assert torch.equal(model(x), other(x))
 
 
+# --- tied weights --------------------------------------------------------------------------------
+
+
+def test_a_tied_decoder_uses_the_encoder_s_weights_and_follows_them():
+    tied, free = nn.Autoencoder(7, 5, tied=True, dtype=torch.float64), autoencoder()
+    x = batch()
+    for _ in range(2):
+        with torch.no_grad():
+            tied.encoder.weight.mul_(2.0)
+            free.encoder.weight.copy_(tied.encoder.weight)
+            free.decoder.weight.copy_(tied.encoder.weight.T)
+        torch.testing.assert_close(tied(x), free(x), rtol=1e-13, atol=1e-15)
+
+
+def test_tied_training_keeps_the_weights_tied():
+    model = nn.Autoencoder(7, 5, tied=True, dtype=torch.float64)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    history = nn.train(model, nn.reconstruction_loss, [batch()], optimizer, epochs=20)
+    assert history.loss[-1] < history.loss[0]
+    assert "decoder_weight" not in nn.to_byhand(model)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tied_weights_survive_the_way_between_the_halves(dtype):
+    params = byhand.init(
+        n_visible=7, n_hidden=5, rng=np.random.default_rng(0), tied=True, dtype=dtype
+    )
+    model = nn.from_byhand(params)
+    assert model.tied
+    back = nn.to_byhand(model)
+    assert list(back) == list(params)
+    for name in params:
+        assert back[name].dtype == dtype
+        np.testing.assert_array_equal(back[name], params[name])
+    x = np.random.default_rng(1).random((11, 7)).astype(dtype)
+    x_hat = byhand.decode(params, byhand.encode(params, x))
+    found = model(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(found, x_hat, rtol=1e-5 if dtype == np.float32 else 1e-13)
+
+
+# --- denoising -----------------------------------------------------------------------------------
+
+
+def test_denoising_sees_the_noisy_input_and_aims_at_the_clean_one():
+    model, x = autoencoder(), batch()
+    x_noisy = 5 * batch(seed=1) - 2  # beyond 0 and 1: only the target has a range
+    expected = 0.5 * (model(x_noisy) - x).square().sum() / 11
+    torch.testing.assert_close(nn.denoising_loss(model, x, x_noisy=x_noisy), expected)
+
+
+def test_displacement_points_from_the_input_to_its_reconstruction():
+    model = nn.DenoisingAutoencoder(7, 5, dtype=torch.float64)
+    x = batch()
+    assert torch.equal(model.displacement(x), model(x) - x)
+
+
+BAD_NOISY = {
+    "shorter": (lambda x: x[1:], ValueError, r"x_noisy must have the shape of x, \(11, 7\)"),
+    "narrower": (lambda x: x[:, 1:], ValueError, r"x_noisy must have shape \(m, 7\)"),
+    "numpy": (lambda x: x.numpy(), TypeError, "x_noisy must be a torch tensor"),
+    "float32": (lambda x: x.float(), TypeError, r"x_noisy is torch.float32"),
+    "another device": (lambda x: x.to("meta"), ValueError, "x_noisy is on meta but"),
+    "NaN": (lambda x: x * torch.nan, ValueError, "x_noisy holds NaN"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "error", "message"), BAD_NOISY.values(), ids=BAD_NOISY)
+def test_a_noisy_input_that_does_not_fit_is_refused(spoil, error, message):
+    with pytest.raises(error, match=message):
+        nn.denoising_loss(autoencoder(), batch(), x_noisy=spoil(batch()))
+
+
+def test_a_network_of_your_own_can_be_trained_to_denoise():
+    generator = torch.Generator().manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.SiLU(), torch.nn.Linear(16, 2))
+    x = torch.from_numpy(data.spiral(200, np.random.default_rng(0))).float()
+
+    def loss(model, x):
+        return nn.denoising_loss(model, x, x_noisy=nn.corruption.gaussian(x, 0.1, generator))
+
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    history = nn.train(net, loss, [x], optimizer, epochs=100)
+    assert history.loss[-1] < 0.3 * history.loss[0]
+
+
+# --- contracting ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_closed_forms_agree_with_autograd_s_jacobian(tied):
+    model = nn.ContractiveAutoencoder(7, 5, tied=tied, dtype=torch.float64)
+    with torch.no_grad():
+        model.encoder.bias.copy_(torch.tensor([-45.0, 5.0, 3.0, 0.0, -1.0]))
+    x = batch()
+    jacobian = nn.jacobian(model, x).detach()
+    assert jacobian.shape == (11, 5, 7)
+    by_hand = byhand.contractive.jacobian(nn.to_byhand(model), x.numpy())
+    np.testing.assert_allclose(jacobian.numpy(), by_hand, rtol=1e-12)
+    norms = jacobian.square().sum(dim=(1, 2))
+    torch.testing.assert_close(model.jacobian_norm(x), norms, rtol=1e-12, atol=0)
+    numpy_norms = byhand.contractive.jacobian_norm(nn.to_byhand(model), x.numpy())
+    np.testing.assert_allclose(norms.numpy(), numpy_norms, rtol=1e-12)
+
+
+def test_the_jacobian_is_what_a_small_step_shows():
+    model, x = nn.StackedAutoencoder(7, [5, 3], dtype=torch.float64), batch()
+    jacobian, step = nn.jacobian(model, x), 1e-6
+    assert jacobian.shape == (11, 3, 7)
+    for i in range(7):
+        moved = x.clone()
+        moved[:, i] += step
+        slope = (model.encode(moved) - model.encode(x)) / step
+        torch.testing.assert_close(jacobian[:, :, i], slope, rtol=1e-4, atol=1e-6)
+
+
+def test_more_contraction_gives_a_smaller_jacobian():
+    x = torch.from_numpy(data.digits()[0][:200])
+    norms = []
+    for weight in (0.0, 0.1, 1.0):
+        generator = torch.Generator().manual_seed(0)
+        model = nn.ContractiveAutoencoder(
+            64, 16, tied=True, generator=generator, dtype=torch.float64
+        )
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        loss = partial(nn.contractive_loss, contraction_weight=weight)
+        nn.train(model, loss, [x], optimizer, epochs=60)
+        norms.append(model.jacobian_norm(x).mean().item())
+    assert norms[0] > 1.3 * norms[1] > 1.3 * 1.5 * norms[2]
+
+
+# --- convolutional -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("decoder", ["sigmoid", "linear"])
+def test_a_convolutional_autoencoder_takes_rows_and_returns_rows(size, decoder):
+    model = nn.ConvolutionalAutoencoder(size, (6, 3), decoder=decoder)
+    x = torch.rand(5, size**2)
+    assert model.encode(x).shape == (5, 3, size // 4, size // 4)
+    assert model(x).shape == x.shape
+    assert torch.equal(model(x), model.decode(model.encode(x)))
+    assert nn.reconstruction_loss(model, x, weight_decay=0.1).shape == ()
+    assert nn.denoising_loss(model, x, x_noisy=x, weight_decay=0.1).shape == ()
+    assert nn.jacobian(model, x[:2]).shape == (2, 3 * (size // 4) ** 2, size**2)
+    assert (model(x).min() < 0) == (decoder == "linear")
+
+
+def test_a_convolutional_autoencoder_sees_images_and_moves_with_them():
+    # Shifted by 4 pixels the code is shifted by 1 and the output by 4, away from the borders.
+    model = nn.ConvolutionalAutoencoder(28, dtype=torch.float64)
+    x = torch.zeros(1, 28, 28, dtype=torch.float64)
+    x[0, 10:14, 9:12] = torch.rand(4, 3, dtype=torch.float64)
+    moved = x.roll(4, dims=1)
+    code, moved_code = (model.encode(v.reshape(1, -1)) for v in (x, moved))
+    torch.testing.assert_close(moved_code[:, :, 1:-1], code.roll(1, dims=2)[:, :, 1:-1])
+    out, moved_out = (model(v.reshape(1, -1)).reshape(28, 28) for v in (x, moved))
+    torch.testing.assert_close(moved_out[9:-8, 5:-5], out.roll(4, dims=0)[9:-8, 5:-5])
+
+
+def test_a_convolutional_autoencoder_learns_the_digits():
+    x = torch.from_numpy(data.digits()[0][:600]).float()
+    generator = torch.Generator().manual_seed(0)
+    model = nn.ConvolutionalAutoencoder(8, generator=generator)
+    loader = DataLoader(TensorDataset(x), batch_size=50, shuffle=True, generator=generator)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    history = nn.train(model, nn.reconstruction_loss, loader, optimizer, epochs=15)
+    constant = 0.5 * (x - x.mean(dim=0)).square().sum().item() / len(x)
+    assert history.loss[-1] < 0.5 * constant
+
+
+def test_every_weight_of_every_layer_decays_and_no_bias_does():
+    models = [
+        nn.ConvolutionalAutoencoder(8),
+        nn.StackedAutoencoder(7, [5, 3]),
+        nn.Classifier(nn.StackedAutoencoder(7, [5, 3]), 4),
+        nn.Autoencoder(7, 5, tied=True),
+    ]
+    for model in models:
+        weights = [p for p in model.parameters() if p.ndim > 1]
+        expected = 0.5 * 0.3 * sum(p.square().sum() for p in weights)
+        torch.testing.assert_close(nn.decay_loss(model, 0.3), expected)
+
+
+def test_other_models_draw_from_the_generator_and_nothing_else_too():
+    def models(seed):
+        generator = torch.Generator().manual_seed(seed)
+        stacked = nn.StackedAutoencoder(7, [5, 3], generator=generator)
+        return [
+            nn.ConvolutionalAutoencoder(8, generator=generator),
+            stacked,
+            nn.Classifier(stacked, 4, generator=generator),
+        ]
+
+    before = torch.get_rng_state()
+    for first, again, other in zip(models(0), models(0), models(1), strict=True):
+        assert_same_state(first.state_dict(), again.state_dict())
+        assert any(
+            (value != other.state_dict()[name]).any() for name, value in first.state_dict().items()
+        )
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_that_lies_on_two_devices_is_refused():
+    model = nn.StackedAutoencoder(7, [5, 3])
+    model.decoder.to("meta")
+    with pytest.raises(ValueError, match="x is on cpu but the model is on meta"):
+        nn.reconstruction_loss(model, batch().float())
+
+
 # --- between the halves --------------------------------------------------------------------------
 
 
@@ -156,19 +391,19 @@ BAD_BATCHES = {
 }
 
 
-@both_losses
+@every_loss
 @pytest.mark.parametrize(("spoil", "error", "message"), BAD_BATCHES.values(), ids=BAD_BATCHES)
 def test_a_batch_that_does_not_fit_is_refused(loss, spoil, error, message):
     with pytest.raises(error, match=message):
         loss(autoencoder(), spoil(batch()))
 
 
-@both_losses
+@every_loss
 def test_a_linear_decoder_takes_data_outside_0_and_1(loss):
     assert torch.isfinite(loss(autoencoder("linear"), 10 * batch() - 5))
 
 
-@both_losses
+@every_loss
 def test_a_loss_is_one_number_ready_for_backward(loss):
     model = autoencoder()
     value = loss(model, batch(), weight_decay=1e-2)
@@ -184,7 +419,7 @@ def sgd(model, lr=0.1):
     return torch.optim.SGD(model.parameters(), lr=lr)
 
 
-@both_losses
+@every_loss
 def test_training_on_digits_brings_the_loss_down(loss):
     x = torch.from_numpy(data.digits()[0][:500])
     model = nn.Autoencoder(64, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -228,3 +228,81 @@ def test_flatten_and_unflatten_are_inverse_for_any_arrays(layout, seed):
         assert back[name].shape == value.shape
         np.testing.assert_array_equal(back[name], value)
     np.testing.assert_array_equal(byhand.flatten(back), vector)
+
+
+# --- the other objectives ------------------------------------------------------------------------
+
+
+@st.composite
+def other_problems(draw):
+    """Draw an objective of the later chapters, a network, tied or not, and its data by name."""
+    rng = np.random.default_rng(draw(seed))
+    n, h, m = draw(size), draw(size), draw(st.integers(1, 8))
+    params = byhand.init(n_visible=n, n_hidden=h, rng=rng, tied=draw(st.booleans()))
+    params = {k: v + 0.5 * rng.standard_normal(v.shape) for k, v in params.items()}
+    settings = {"weight_decay": draw(st.floats(0.0, 1.0)), "decoder": draw(decoder)}
+    arrays = {"x": rng.random((m, n))}
+    if draw(st.booleans()):
+        arrays["x_noisy"] = rng.standard_normal((m, n))
+        half = byhand.denoising
+    else:
+        settings["contraction_weight"] = draw(st.floats(0.0, 10.0))
+        half = byhand.contractive
+    return half.loss_and_grad, params, arrays, settings
+
+
+@given(other_problems())
+def test_the_gradients_of_the_others_are_right_for_any_small_network(problem):
+    objective, params, arrays, settings = problem
+    checks.check_gradient(lambda p: objective(p, **arrays, **settings), params, tolerance=1e-7)
+
+
+@given(other_problems(), st.integers(2, 4), seed)
+def test_neither_order_nor_number_of_copies_of_the_samples_matters(problem, times, seed):
+    objective, params, arrays, settings = problem
+    order = np.random.default_rng(seed).permutation(np.tile(np.arange(len(arrays["x"])), times))
+    assert_close(
+        objective(params, **{name: array[order] for name, array in arrays.items()}, **settings),
+        objective(params, **arrays, **settings),
+    )
+
+
+@given(other_problems())
+def test_tied_or_with_a_decoder_that_is_the_transpose_the_loss_is_the_same(problem):
+    objective, params, arrays, settings = problem
+    tied = {k: v for k, v in params.items() if k != "decoder_weight"}
+    untied = {**tied, "decoder_weight": tied["encoder_weight"].T}
+    decay = settings["weight_decay"]
+    more = 0.5 * decay * (tied["encoder_weight"] ** 2).sum()  # decays twice if it is there twice
+    loss, grad = objective(untied, **arrays, **settings)
+    both = grad["encoder_weight"] + grad.pop("decoder_weight").T - decay * tied["encoder_weight"]
+    assert_close(
+        objective(tied, **arrays, **settings), (loss - more, {**grad, "encoder_weight": both})
+    )
+
+
+@given(other_problems())
+def test_the_contraction_is_the_mean_squared_norm_of_the_jacobian(problem):
+    _, params, arrays, _ = problem
+    x = arrays["x"]
+    norms = byhand.contractive.jacobian_norm(params, x)
+    jacobian = byhand.contractive.jacobian(params, x)
+    assert jacobian.shape == (len(x), *params["encoder_weight"].T.shape)
+    np.testing.assert_allclose(norms, (jacobian**2).sum(axis=(1, 2)), rtol=1e-12)
+    plain, _ = byhand.autoencoder.loss_and_grad(params, x)
+    with_penalty, _ = byhand.contractive.loss_and_grad(params, x, contraction_weight=2.0)
+    np.testing.assert_allclose(with_penalty, plain + 2.0 * norms.mean(), rtol=1e-12)
+
+
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), size, size, st.integers(1, 4), seed)
+def test_transposed_convolution_is_the_adjoint_for_any_sizes(m, c, k, p, q, stride, seed):
+    rng = np.random.default_rng(seed)
+    height, width = p + int(rng.integers(5)), q + int(rng.integers(5))
+    x, kernel = rng.standard_normal((m, c, height, width)), rng.standard_normal((k, c, p, q))
+    y = byhand.convolution.convolve(x, kernel, stride=stride)
+    other = rng.standard_normal(y.shape)
+    back = byhand.convolution.transposed(other, kernel, stride=stride, size=(height, width))
+    by_kernel = byhand.convolution.kernel_gradient(x, other, size=(p, q), stride=stride)
+    tolerance = {"rtol": 1e-10, "atol": 1e-11}
+    np.testing.assert_allclose(np.vdot(x, back), np.vdot(y, other), **tolerance)
+    np.testing.assert_allclose(np.vdot(kernel, by_kernel), np.vdot(y, other), **tolerance)

@@ -4,21 +4,26 @@ An objective is a plain function: parameters in, ``(loss, gradient)`` out. That 
 check wants, what L-BFGS wants, and what can be read beside the derivation.
 """
 
-from aelib.byhand import autoencoder, sparse
+from aelib.byhand import autoencoder, contractive, convolution, denoising, sparse, stacked
 from aelib.byhand.autoencoder import decode, encode
 from aelib.byhand.fit import Fit, gradient_descent, lbfgs
-from aelib.byhand.parameters import Params, flatten, init, unflatten
+from aelib.byhand.parameters import Params, decoder_weight, flatten, init, unflatten
 
 __all__ = [
     "Fit",
     "Params",
     "autoencoder",
+    "contractive",
+    "convolution",
     "decode",
+    "decoder_weight",
+    "denoising",
     "encode",
     "flatten",
     "gradient_descent",
     "init",
     "lbfgs",
     "sparse",
+    "stacked",
     "unflatten",
 ]

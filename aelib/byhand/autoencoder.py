@@ -83,7 +83,7 @@ def decode(params: Params, activation: Array, *, decoder: str = "sigmoid") -> Ar
     """
     params = parameters.check(params)
     validate.choose_decoder(decoder)
-    weight = params["decoder_weight"]
+    weight = parameters.decoder_weight(params)
     a = validate.samples("activation", activation, n_columns=len(weight))
     if a.dtype != weight.dtype:
         raise TypeError(
@@ -97,7 +97,7 @@ def forward(params: Params, x: Array, decoder: str) -> Layers:
     """Run the network and keep every layer; the arguments are taken as checked."""
     z_hidden = x @ params["encoder_weight"] + params["encoder_bias"]
     activation = expit(z_hidden)
-    z_out = activation @ params["decoder_weight"] + params["decoder_bias"]
+    z_out = activation @ parameters.decoder_weight(params) + params["decoder_bias"]
     return Layers(z_hidden, activation, z_out, expit(z_out) if decoder == "sigmoid" else z_out)
 
 
@@ -122,7 +122,7 @@ def data_loss(layers: Layers, x: Array, decoder: str) -> tuple[float, Array]:
 def backpropagate(params: Params, layers: Layers, delta_out: Array) -> Array:
     r"""Carry the output delta back: :math:`O_i(1-O_i)\sum_j\delta_jW_{ij}`, shape (m, h)."""
     local_gradient = layers.activation * expit(-layers.hidden_preactivation)
-    delta_hidden: Array = local_gradient * (delta_out @ params["decoder_weight"].T)
+    delta_hidden: Array = local_gradient * (delta_out @ parameters.decoder_weight(params).T)
     return delta_hidden
 
 
@@ -134,20 +134,40 @@ def parameter_gradient(
     delta_out: Array,
     weight_decay: float,
 ) -> Params:
-    """Turn the two deltas into the gradient of every parameter, weight decay included."""
-    return {
-        "encoder_weight": x.T @ delta_hidden + weight_decay * params["encoder_weight"],
+    r"""Turn the two deltas into the gradient of every parameter, weight decay included.
+
+    A tied weight plays two roles, :math:`W^1 = W` and :math:`W^2 = W^\top`, and its gradient is the
+    sum of both:
+
+    .. math::
+        \frac{\partial J}{\partial W} = X^\top \delta^{\mathrm{hidden}}
+            + \left( a^\top \delta^{\mathrm{out}} \right)^\top + \mathrm{decay}\,W
+    """
+    grad = {
+        "encoder_weight": x.T @ delta_hidden,
         "encoder_bias": delta_hidden.sum(axis=0),
-        "decoder_weight": layers.activation.T @ delta_out + weight_decay * params["decoder_weight"],
+        "decoder_weight": layers.activation.T @ delta_out,
         "decoder_bias": delta_out.sum(axis=0),
     }
+    if "decoder_weight" not in params:
+        grad["encoder_weight"] += grad.pop("decoder_weight").T
+    for name in grad:
+        if is_weight(name):
+            grad[name] += weight_decay * params[name]
+    return grad
+
+
+def is_weight(name: str) -> bool:
+    """Say whether a parameter of this name is a weight matrix, which decays, or a bias."""
+    return "_weight" in name
 
 
 def decay_loss(params: Params, weight_decay: float) -> float:
-    r"""Return :math:`\frac12\,\mathrm{decay}\,(\lVert W^1\rVert^2+\lVert W^2\rVert^2)`."""
+    r"""Return :math:`\frac12\,\mathrm{decay}\sum_W\lVert W\rVert^2`; a tied matrix counts once."""
     squares = sum(
-        float(np.sum(np.square(params[name]), dtype=np.float64))
-        for name in ("encoder_weight", "decoder_weight")
+        float(np.sum(np.square(value), dtype=np.float64))
+        for name, value in params.items()
+        if is_weight(name)
     )
     return 0.5 * weight_decay * squares
 
@@ -168,7 +188,8 @@ def loss_and_grad(
     x : ndarray, shape (m, n)
         Data, one sample a row, in the dtype of ``params``; in [0, 1] for a sigmoid decoder.
     weight_decay : float, default 0
-        The weight of the squared norms; not negative. Biases are left alone.
+        The weight of the squared norms; not negative. Biases are left alone. Tied weights are one
+        matrix and count once.
     decoder : {"sigmoid", "linear"}, default "sigmoid"
         What the output units do to their pre-activation.
 

@@ -1,4 +1,4 @@
-"""The parameters of an autoencoder: a dict of four named arrays."""
+"""The parameters of an autoencoder: a dict of named arrays, three if the weights are tied."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,12 @@ Params = dict[str, Array]
 
 
 def init(
-    *, n_visible: int, n_hidden: int, rng: np.random.Generator, dtype: DTypeLike = np.float64
+    *,
+    n_visible: int,
+    n_hidden: int,
+    rng: np.random.Generator,
+    dtype: DTypeLike = np.float64,
+    tied: bool = False,
 ) -> Params:
     r"""Draw the starting parameters of an autoencoder with one hidden layer.
 
@@ -29,12 +34,14 @@ def init(
         Where the randomness comes from.
     dtype : dtype, default float64
         float32 or float64.
+    tied : bool, default False
+        Whether the decoder is to use the encoder's weights, transposed.
 
     Returns
     -------
     dict of str to ndarray
         ``encoder_weight`` (n, h), ``encoder_bias`` (h,), ``decoder_weight`` (h, n) and
-        ``decoder_bias`` (n,).
+        ``decoder_bias`` (n,). Tied weights have no ``decoder_weight``: see `decoder_weight`.
 
     Raises
     ------
@@ -51,12 +58,31 @@ def init(
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
     bound = np.sqrt(6.0 / (n + h))
-    return {
+    params = {
         "encoder_weight": rng.uniform(-bound, bound, size=(n, h)).astype(dtype),
         "encoder_bias": np.zeros(h, dtype),
         "decoder_weight": rng.uniform(-bound, bound, size=(h, n)).astype(dtype),
         "decoder_bias": np.zeros(n, dtype),
     }
+    if tied:
+        del params["decoder_weight"]
+    return params
+
+
+def decoder_weight(params: Params) -> Array:
+    """Return the decoder's weight, shape (h, n): with tied weights, the encoder's transposed.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        As `init` returns it; tied if it holds no ``decoder_weight``.
+
+    Returns
+    -------
+    ndarray, shape (h, n)
+        No copy.
+    """
+    return params["decoder_weight"] if "decoder_weight" in params else params["encoder_weight"].T
 
 
 def check(params: Any) -> Params:
@@ -77,21 +103,29 @@ def check(params: Any) -> Params:
     names = ("encoder_weight", "encoder_bias", "decoder_weight", "decoder_bias")
     if not isinstance(params, Mapping):
         raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
-    if set(params) != set(names):
-        raise ValueError(f"params must have the names {list(names)}, got {list(params)}")
-    for name in names:
-        validate.floats(name, params[name], ndim=2 if name.endswith("weight") else 1)
+    if set(params) | {"decoder_weight"} != set(names):
+        raise ValueError(
+            f"params must have the names {list(names)}, with tied weights all but decoder_weight, "
+            f"got {list(params)}"
+        )
+    for name, value in params.items():
+        validate.floats(name, value, ndim=2 if name.endswith("weight") else 1)
     n, h = params["encoder_weight"].shape
-    shapes = ((n, h), (h,), (h, n), (n,))
-    for name, shape in zip(names, shapes, strict=True):
-        if params[name].shape != shape:
+    shapes = dict(zip(names, ((n, h), (h,), (h, n), (n,)), strict=True))
+    for name, value in params.items():
+        if value.shape != shapes[name]:
             raise ValueError(
-                f"{name} must have shape {shape} to fit encoder_weight, got {params[name].shape}"
+                f"{name} must have shape {shapes[name]} to fit encoder_weight, got {value.shape}"
             )
-    if len({params[name].dtype for name in names}) > 1:
-        found = ", ".join(f"{name} {params[name].dtype}" for name in names)
-        raise TypeError(f"params must share one dtype, got {found}")
+    check_one_dtype(dict(params))
     return dict(params)
+
+
+def check_one_dtype(params: Params) -> None:
+    """Refuse parameters of which some are float32 and others float64."""
+    if len({value.dtype for value in params.values()}) > 1:
+        found = ", ".join(f"{name} {value.dtype}" for name, value in params.items())
+        raise TypeError(f"params must share one dtype, got {found}")
 
 
 def check_data(params: Params, name: str, x: Any) -> Array:

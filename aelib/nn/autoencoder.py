@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from aelib import validate
 
@@ -22,6 +23,8 @@ class Autoencoder(nn.Module):
         The number h of hidden units.
     decoder : {"sigmoid", "linear"}, default "sigmoid"
         What the output units do to their pre-activation.
+    tied : bool, default False
+        Whether the decoder is to use the encoder's weights, transposed.
     generator : torch.Generator, optional
         Where the starting weights come from; torch's own generator if None.
     dtype : torch.dtype, optional
@@ -31,7 +34,13 @@ class Autoencoder(nn.Module):
     ----------
     encoder, decoder : torch.nn.Linear
         The two layers. Their ``weight`` is (out, in), the transpose of the book's; `to_byhand`
-        and `from_byhand` translate.
+        and `from_byhand` translate. With tied weights ``decoder.weight`` is None.
+    n_visible : int
+        The number n of inputs.
+    decoder_kind : str
+        ``"sigmoid"`` or ``"linear"``.
+    tied : bool
+        Whether the weights are tied.
 
     Raises
     ------
@@ -49,19 +58,18 @@ class Autoencoder(nn.Module):
         n_hidden: int,
         *,
         decoder: str = "sigmoid",
+        tied: bool = False,
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         n, h = validate.count("n_visible", n_visible), validate.count("n_hidden", n_hidden)
         validate.choose_decoder(decoder)
-        self.decoder_kind = decoder
-        # skip_init: nn.Linear would draw from torch's global generator first.
-        self.encoder: nn.Linear = nn.utils.skip_init(nn.Linear, n, h, dtype=dtype)
-        self.decoder: nn.Linear = nn.utils.skip_init(nn.Linear, h, n, dtype=dtype)
-        for layer in (self.encoder, self.decoder):
-            nn.init.xavier_uniform_(layer.weight, generator=generator)
-            nn.init.zeros_(layer.bias)
+        self.n_visible, self.decoder_kind, self.tied = n, decoder, tied
+        self.encoder = linear(n, h, generator, dtype)
+        self.decoder = linear(h, n, generator, dtype)
+        if tied:
+            self.decoder.register_parameter("weight", None)
 
     def preactivation(self, x: Tensor) -> Tensor:
         """Return the hidden pre-activations z, shape (m, h), of ``x``, shape (m, n)."""
@@ -74,7 +82,8 @@ class Autoencoder(nn.Module):
 
     def decode(self, activation: Tensor) -> Tensor:
         """Return the reconstruction, shape (m, n), of ``activation``, shape (m, h)."""
-        z: Tensor = self.decoder(activation)
+        weight = self.encoder.weight.T if self.tied else self.decoder.weight
+        z = F.linear(activation, weight, self.decoder.bias)
         return torch.sigmoid(z) if self.decoder_kind == "sigmoid" else z
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,19 +92,35 @@ class Autoencoder(nn.Module):
 
     def extra_repr(self) -> str:
         """Name the decoder when the module is printed."""
-        return f"decoder={self.decoder_kind!r}"
+        return f"decoder={self.decoder_kind!r}, tied={self.tied}"
 
 
-def check_batch(model: Autoencoder, x: Any) -> Tensor:
-    """Return ``x`` if the model can take and reproduce it, else say what is wrong.
+def linear(
+    n_in: int, n_out: int, generator: torch.Generator | None, dtype: torch.dtype | None
+) -> nn.Linear:
+    """Return a linear layer with Glorot's starting weights and zero biases."""
+    # skip_init: nn.Linear would draw from torch's global generator first.
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=dtype)
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def check_batch(model: nn.Module, x: Any, *, name: str = "x", target: bool = True) -> Tensor:
+    """Return ``x`` if the model can take it and, as a target, reproduce it; else say what is wrong.
 
     Parameters
     ----------
-    model : Autoencoder
-        The model that is to reproduce it.
+    model : torch.nn.Module
+        The model. Its attributes ``n_visible`` and ``decoder_kind`` say what it takes; one without
+        them takes any number of columns, and any finite values.
     x : Tensor, shape (m, n)
         A batch, one sample a row, of the dtype and on the device of the model; in [0, 1] for a
         sigmoid decoder.
+    name : str, default "x"
+        The argument's name, for the message.
+    target : bool, default True
+        Whether the model is to reproduce it: then the range counts.
 
     Raises
     ------
@@ -105,26 +130,30 @@ def check_batch(model: Autoencoder, x: Any) -> Tensor:
         If it is on another device, has another shape, is empty, holds NaN or infinity, or lies
         outside [0, 1] with a sigmoid decoder.
     """
-    weight = model.encoder.weight
     if not isinstance(x, Tensor):
-        raise TypeError(f"x must be a torch tensor, got {type(x).__name__}")
-    if x.dtype != weight.dtype:
-        raise TypeError(f"x is {x.dtype} but the model is {weight.dtype}; convert one of them")
-    if x.device != weight.device:
-        raise ValueError(
-            f"x is on {x.device} but the model is on {weight.device}; move one of them"
-        )
-    if x.ndim != 2 or x.shape[1] != weight.shape[1]:
-        raise ValueError(f"x must have shape (m, {weight.shape[1]}), got {tuple(x.shape)}")
+        raise TypeError(f"{name} must be a torch tensor, got {type(x).__name__}")
+    for parameter in model.parameters():
+        if x.dtype != parameter.dtype:
+            raise TypeError(
+                f"{name} is {x.dtype} but the model is {parameter.dtype}; convert one of them"
+            )
+        if x.device != parameter.device:
+            raise ValueError(
+                f"{name} is on {x.device} but the model is on {parameter.device}; move one of them"
+            )
+    n = getattr(model, "n_visible", x.shape[-1] if x.ndim else 0)
+    if x.ndim != 2 or x.shape[1] != n:
+        raise ValueError(f"{name} must have shape (m, {n}), got {tuple(x.shape)}")
     if x.numel() == 0:
-        raise ValueError(f"x is empty: shape {tuple(x.shape)}")
+        raise ValueError(f"{name} is empty: shape {tuple(x.shape)}")
     low, high = (float(bound) for bound in torch.aminmax(x.detach()))
     if not (float("-inf") < low and high < float("inf")):
-        raise ValueError("x holds NaN or infinity")
-    if model.decoder_kind == "sigmoid" and (low < 0.0 or high > 1.0):
+        raise ValueError(f"{name} holds NaN or infinity")
+    kind = getattr(model, "decoder_kind", "linear")
+    if target and kind == "sigmoid" and (low < 0.0 or high > 1.0):
         raise ValueError(
-            f"x must lie in [0, 1] for a sigmoid decoder, got values from {low:.4g} to {high:.4g}; "
-            'rescale the data or use decoder="linear"'
+            f"{name} must lie in [0, 1] for a sigmoid decoder, got values from {low:.4g} to "
+            f'{high:.4g}; rescale the data or use decoder="linear"'
         )
     return x
 
@@ -134,13 +163,13 @@ def data_loss(x_hat: Tensor, x: Tensor) -> Tensor:
     return 0.5 * (x_hat - x).square().sum() / len(x)
 
 
-def decay_loss(model: Autoencoder, weight_decay: float) -> Tensor:
-    r"""Return :math:`\frac12\,\mathrm{decay}\,(\lVert W^1\rVert^2+\lVert W^2\rVert^2)`."""
-    squares: Tensor = model.encoder.weight.square().sum() + model.decoder.weight.square().sum()
-    return 0.5 * weight_decay * squares
+def decay_loss(model: nn.Module, weight_decay: float) -> Tensor:
+    r"""Return :math:`\frac12\,\mathrm{decay}\sum_W\lVert W\rVert^2`; a tied matrix counts once."""
+    squares = [p.square().sum() for name, p in model.named_parameters() if name.endswith("weight")]
+    return 0.5 * weight_decay * torch.stack(squares).sum()
 
 
-def reconstruction_loss(model: Autoencoder, x: Tensor, *, weight_decay: float = 0.0) -> Tensor:
+def reconstruction_loss(model: nn.Module, x: Tensor, *, weight_decay: float = 0.0) -> Tensor:
     r"""Return the objective of the plain autoencoder, as `aelib.byhand.autoencoder` has it.
 
     .. math::
@@ -149,8 +178,10 @@ def reconstruction_loss(model: Autoencoder, x: Tensor, *, weight_decay: float = 
 
     Parameters
     ----------
-    model : Autoencoder
-        The model.
+    model : torch.nn.Module
+        Any module that maps (m, n) to (m, n); of one with ``n_visible`` and ``decoder_kind``, as
+        all models here have them, the data are checked against these. All parameters that are
+        called ``weight`` decay.
     x : Tensor, shape (m, n)
         Data, one sample a row.
     weight_decay : float, default 0

@@ -143,7 +143,10 @@ def main() -> None:
         SETTINGS["pretraining_iterations"] = options.iterations
         SETTINGS["fine_tuning_iterations"] = options.iterations
 
-    x, y, test_x, test_y, what = read(options.folder)
+    try:
+        x, y, test_x, test_y, what = read(options.folder)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
     print(f"Data: {what}")
     runs: dict[str, list[float]] = {}
     for seed in range(options.seeds):

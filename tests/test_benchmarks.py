@@ -1,0 +1,61 @@
+"""The stored results of long computations, and the program that makes them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MNIST = Path(os.environ.get("AELIB_MNIST", ROOT.parent / "shared" / "data" / "mnist"))
+
+
+def test_the_page_on_mnist_says_what_was_measured():
+    page = (ROOT / "book" / "mnist.md").read_text(encoding="utf-8")
+    result = json.loads((ROOT / "benchmarks" / "mnist.json").read_text(encoding="utf-8"))
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.count("|") > 3}
+    assert set(result["accuracy"]) <= set(rows)
+    for name, values in result["accuracy"].items():
+        assert len(values) == result["seeds"]
+        assert f"{100 * np.mean(values):.1f} %" in rows[name], name
+        if len(set(values)) > 1:
+            assert f"{100 * min(values):.1f} to {100 * max(values):.1f} %" in rows[name], name
+
+
+def test_mnist_runs_without_its_files_end_in_a_sentence_not_a_traceback(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "AELIB_MNIST"}
+    for arguments, words in (([], "AELIB_MNIST"), ([str(tmp_path)], "t10k-images")):
+        run = subprocess.run(
+            [sys.executable, "-m", "benchmarks.mnist", *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert run.returncode == 2
+        assert words in run.stderr
+        assert "Traceback" not in run.stderr
+
+
+def test_mnist_runs_on_the_real_files(tmp_path):
+    if not MNIST.is_dir():
+        pytest.skip(f"MNIST is not in {MNIST}")
+    out, picture = tmp_path / "mnist.json", tmp_path / "features.png"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.mnist", str(MNIST)),
+            *("--seeds", "1", "--iterations", "2", "--out", str(out), "--picture", str(picture)),
+        ],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    accuracy = json.loads(out.read_text(encoding="utf-8"))["accuracy"]
+    assert accuracy["raw pixels"][0] > 0.95
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.glob("*.part"))

@@ -260,7 +260,8 @@ def _mosaic(x: Array, shape: tuple[int, int], n_columns: int, border: float) -> 
     """Lay pictures out in rows, with a border of one pixel around each."""
     height, width = shape
     n_rows = -(-len(x) // n_columns)
-    mosaic = np.full((n_rows * (height + 1) + 1, n_columns * (width + 1) + 1), border)
+    size = n_rows * (height + 1) + 1, n_columns * (width + 1) + 1
+    mosaic = np.full(size, border, dtype=np.float64)
     for k, picture in enumerate(x):
         top, left = (k // n_columns) * (height + 1) + 1, (k % n_columns) * (width + 1) + 1
         mosaic[top : top + height, left : left + width] = picture.reshape(shape)

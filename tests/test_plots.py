@@ -110,6 +110,11 @@ def test_images_are_rows_on_one_grey_scale():
 # --- reconstructions -----------------------------------------------------------------------------
 
 
+def test_a_range_given_in_whole_numbers_does_not_round_the_pictures():
+    x = np.full((1, 4), 0.25)
+    assert np.any(drawn_picture(plots.images(x, value_range=(0, 1))) == 0.25)
+
+
 def test_reconstructions_stand_below_their_inputs():
     x, first, second = np.full((5, 6), 0.2), np.full((5, 6), 0.5), np.full((5, 6), 0.7)
     ax = plots.reconstructions(x, first, second, shape=(2, 3), labels=("x", "one", "two"))

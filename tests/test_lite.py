@@ -317,7 +317,7 @@ def test_the_button_opens_the_chapter_and_aelib_is_there(context, site, address,
         button.click()
     tab = opened.value
     tab.get_by_role("heading", name="The sparsity constraint").wait_for(timeout=60_000)
-    tip = tab.locator(".jp-MarkdownOutput", has_text="This copy of the chapter runs")
+    tip = tab.locator(".jp-MarkdownCell aside", has_text="This copy of the chapter runs")
     tip.first.wait_for(state="visible", timeout=30_000)
 
     cell = tab.locator(".jp-CodeCell").first

@@ -3,6 +3,8 @@
 # make serve      serve the built book on this computer
 # make lab        open the notebooks in JupyterLab
 # make notebooks  execute all chapters in place; make notebooks ONLY=05 only one
+# make teach      set up what an instructor needs besides: nbgrader, for python -m aelib.teach
+# make assignments  write the student versions of the assignments into notebooks/assignments
 # make clean      remove what was built; the environment stays (make distclean removes it too)
 
 PYTHON ?= python3
@@ -15,8 +17,9 @@ ONLY ?=
 # long. No progress bars in stored outputs.
 RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 INSTALLED := $(VENV)/installed
+TEACH := $(VENV)/teach-installed
 
-.PHONY: book test lint serve lab notebooks clean distclean
+.PHONY: book test lint serve lab notebooks teach assignments clean distclean
 
 book: $(INSTALLED)
 	rm -rf _build/html
@@ -25,10 +28,10 @@ book: $(INSTALLED)
 	@$(BIN)/python -c 'import pathlib; print("The book is ready. Open", pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
 test: lint book
-	$(RUN) $(BIN)/python -m pytest --nbval -n 2 --dist loadscope notebooks
+	$(RUN) $(BIN)/python -m pytest --nbval -n 2 --dist loadscope notebooks/*.ipynb
 	$(RUN) $(BIN)/python -m pytest -n 2 tests
 
-lint: $(INSTALLED)
+lint: $(TEACH)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -42,6 +45,15 @@ lab: $(INSTALLED)
 notebooks: $(INSTALLED)
 	$(RUN) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebooks/$(ONLY)*.ipynb
+
+teach: $(TEACH)
+
+assignments: $(TEACH)
+	$(RUN) $(BIN)/python -m aelib.teach publish notebooks/exercises notebooks/assignments
+
+$(TEACH): $(INSTALLED) requirements-teach.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teach.txt
+	touch $@
 
 $(INSTALLED): requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

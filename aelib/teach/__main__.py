@@ -28,7 +28,8 @@ Assign exercises to a class and grade them. In this order:
   feedback  write what each student gets back
   export    write the grades as CSV
 
-`publish` writes student versions without a course, for a web page. Written answers are graded in nbgrader's formgrader: start `jupyter lab` in the course's folder.
+`publish` writes student versions without a course, for a web page. Written answers
+are graded in nbgrader's formgrader: start `jupyter lab` in the course's folder.
 """
 
 

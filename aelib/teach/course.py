@@ -21,12 +21,14 @@ import logging
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SAWarning
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 CONFIG = """\
@@ -141,7 +143,12 @@ def convert(converter: Any) -> None:
     heard = Heard()
     converter.log.addHandler(heard)
     try:
-        converter.start()
+        with warnings.catch_warnings():
+            # nbgrader 0.9.6 makes a submission in an order that SQLAlchemy 2 remarks on; it is kept.
+            warnings.filterwarnings(
+                "ignore", "Object of type <SubmittedAssignment> not in session", SAWarning
+            )
+            converter.start()
     except NbGraderException as failure:
         # The reason is the traceback's last line; what follows it only refers to it.
         traces = [m for m in heard.messages if m.startswith("Traceback")] or heard.messages

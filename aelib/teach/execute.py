@@ -119,7 +119,6 @@ async def attempt(
         allow_errors=True,
         raise_on_iopub_timeout=False,
         iopub_timeout=10,
-        allow_stdin=False,
         startup_timeout=120,
         on_cell_executed=record_failure,
     )

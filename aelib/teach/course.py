@@ -144,9 +144,9 @@ def convert(converter: Any) -> None:
     converter.log.addHandler(heard)
     try:
         with warnings.catch_warnings():
-            # nbgrader 0.9.6 makes a submission in an order that SQLAlchemy 2 remarks on; it is kept.
+            # SQLAlchemy 2 remarks on the order in which nbgrader 0.9.6 makes a submission.
             warnings.filterwarnings(
-                "ignore", "Object of type <SubmittedAssignment> not in session", SAWarning
+                "ignore", "Object of type <Submitted.*> not in session", SAWarning
             )
             converter.start()
     except NbGraderException as failure:

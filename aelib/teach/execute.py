@@ -33,6 +33,7 @@ from aelib.teach.limits import Limits
 
 # The kinds of output that are kept: text and pictures.
 SHOWN = {"text/plain", "text/latex", "image/png", "image/jpeg"}
+MOST_FILES = 20_000  # that a notebook may have written
 RESTARTS = 3  # how often a notebook is begun again without the cell that brought its kernel down
 
 
@@ -174,18 +175,31 @@ async def watcher(
         for process in processes:
             with contextlib.suppress(psutil.Error):
                 memory += process.memory_info().rss
-        disk = sum(p.lstat().st_size for p in folder.rglob("*") if p.is_file() and p.exists())
+        disk, files = written(folder)
         if memory > limits.memory_mb * 2**20:
             excess.append(f"the notebook took more than {limits.memory_mb} MB of memory")
         elif len(processes) > limits.processes:
             excess.append(f"the notebook started more than {limits.processes} processes")
-        elif disk > limits.disk_mb * 2**20:
-            excess.append(f"the notebook wrote more than {limits.disk_mb} MB of files")
+        elif disk > limits.disk_mb * 2**20 or files > MOST_FILES:
+            excess.append(f"the notebook wrote more than {limits.disk_mb} MB, or too many files")
         elif time.monotonic() > deadline:
             excess.append(f"the notebook took longer than {limits.total_seconds} seconds in all")
         if excess:
             kill_all(manager)
             return
+
+
+def written(folder: Path) -> tuple[int, int]:
+    """Return the bytes and the number of files in a folder that may change at any moment."""
+    size = count = 0
+    for place, _, files in os.walk(folder):
+        for file in files:
+            count += 1
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(place, file)).st_size
+        if count > MOST_FILES:
+            break
+    return size, count
 
 
 def family(manager: Kernel) -> list[psutil.Process]:

@@ -37,7 +37,7 @@ c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "autoencoders"
 # No script of a student's runs in the page of whoever grades it.
-c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
 """
 
 

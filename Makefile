@@ -5,6 +5,8 @@
 # make lite       build again the part of the book that runs in the reader's browser
 # make launch     write the repository's address of _config.yml into the chapters, for Colab
 # make notebooks  execute all chapters in place; make notebooks ONLY=05 only one
+# make teach      set up what an instructor needs besides: nbgrader, for python -m aelib.teach
+# make assignments  write the student versions of the assignments into notebooks/assignments
 # make clean      remove what was built; the environment stays (make distclean removes it too)
 
 PYTHON ?= python3
@@ -17,8 +19,9 @@ ONLY ?=
 # long. No progress bars in stored outputs.
 RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 INSTALLED := $(VENV)/installed
+TEACH := $(VENV)/teach-installed
 
-.PHONY: book lite test lint serve lab launch notebooks clean distclean
+.PHONY: book lite test lint serve lab launch notebooks teach assignments clean distclean
 
 book: $(INSTALLED)
 	rm -rf _build/html
@@ -31,10 +34,11 @@ lite: $(INSTALLED)
 	$(BIN)/python book/lite.py
 
 test: lint book
-	$(RUN) $(BIN)/python -m pytest --nbval -n 2 --dist loadscope notebooks
-	$(RUN) $(BIN)/python -m pytest -n 2 tests
+	$(RUN) $(BIN)/python -m pytest --nbval -n 2 --dist loadscope notebooks/*.ipynb
+	$(RUN) $(BIN)/python -m pytest -n 2 tests --ignore tests/grading
+	$(RUN) $(BIN)/python -m pytest tests/grading
 
-lint: $(INSTALLED)
+lint: $(TEACH)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -51,6 +55,15 @@ launch: $(INSTALLED)
 notebooks: $(INSTALLED)
 	$(RUN) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebooks/$(ONLY)*.ipynb
+
+teach: $(TEACH)
+
+assignments: $(TEACH)
+	$(RUN) $(BIN)/python -m aelib.teach publish notebooks/exercises notebooks/assignments
+
+$(TEACH): $(INSTALLED) requirements-teach.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teach.txt
+	touch $@
 
 $(INSTALLED): requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -44,13 +44,13 @@ KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 FROM_THE_WORKER = "../../../../pypi/"  # the kernel's script lies four folders deep
 
 WELCOME = """\
-```{tip} This copy of the chapter runs in your browser
+```{tip} This copy runs in your browser
 Select the first code cell and press Shift+Enter. The first result takes half a minute or more,
 because Python and its packages (roughly 50 MB) come from `cdn.jsdelivr.net`; later visits find most
 of it in the browser's cache. If nothing comes, look whether your network lets that address through.
 
 Change what you like: it stays in this browser, and *File > Download* saves it. To have the original
-again, choose *File > Open…*, delete the file, and open the chapter from the book once more.
+again, choose *File > Open…*, delete the file, and open it from the book once more.
 ```
 """
 ANSWERS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS")

@@ -107,7 +107,7 @@ def browser():
             "no Chromium: install it with `apt-get install chromium`, or `playwright install "
             "chromium`, or name one in the environment variable CHROMIUM"
         )
-        if os.environ.get("REQUIRE_BROWSER"):
+        if os.environ.get("REQUIRE_ALL"):
             pytest.fail(message)
         pytest.skip(message)
     quiet = [

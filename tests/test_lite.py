@@ -171,7 +171,8 @@ def test_a_page_has_a_button_if_its_chapter_runs(copies):
             scripts = [tag for tag in page.select("script") if ".run-in-browser" in tag.text]
             assert len(buttons) == len(scripts) == 1
             for button in buttons:
-                assert button.text.strip() == "Run this chapter in your browser"
+                kind = "assignment" if folder.endswith("assignments") else "chapter"
+                assert button.text.strip() == f"Run this {kind} in your browser"
                 # Shown by the script, if the site is there.
                 assert button.find_parent("p").has_attr("hidden")
                 url = urlparse(button["href"])
@@ -317,7 +318,7 @@ def test_the_button_opens_the_chapter_and_aelib_is_there(context, site, address,
         button.click()
     tab = opened.value
     tab.get_by_role("heading", name="The sparsity constraint").wait_for(timeout=60_000)
-    tip = tab.locator(".jp-MarkdownCell aside", has_text="This copy of the chapter runs")
+    tip = tab.locator(".jp-MarkdownCell aside", has_text="This copy runs in your browser")
     tip.first.wait_for(state="visible", timeout=30_000)
 
     cell = tab.locator(".jp-CodeCell").first

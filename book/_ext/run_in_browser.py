@@ -37,7 +37,7 @@ LEFT_OUT = (
 BUTTON = """
 <p class="run-in-browser" hidden>
 <a class="run-in-browser-button" href="{lite}" target="_blank" rel="noopener"
->Run this chapter in your browser</a>
+>Run this {kind} in your browser</a>
 <span>Nothing to install. <a href="{help}">What it loads</a></span>
 </p>
 """
@@ -112,7 +112,8 @@ def add_button(app: Any, doctree: nodes.document, docname: str) -> None:
     root = "../" * docname.count("/")
     lite = f"{root}lite/notebooks/index.html?path={quote(place_in_lite(docname))}"
     help_page = f"{root}book/how-to-use.html#run-in-your-browser"
-    box += nodes.raw("", BUTTON.format(lite=lite, help=help_page), format="html")
+    kind = "assignment" if docname.startswith("notebooks/assignments/") else "chapter"
+    box += nodes.raw("", BUTTON.format(lite=lite, help=help_page, kind=kind), format="html")
 
 
 def add_script(

@@ -1,0 +1,174 @@
+"""The folder of a course: where its files lie, and how nbgrader is told about it.
+
+::
+
+    course/
+      nbgrader_config.py     nbgrader's settings; its own commands and formgrader work here too
+      gradebook.db           nbgrader's gradebook
+      source/A/A.ipynb       the instructor's assignment, with solutions and hidden tests
+      release/A/A.ipynb      what students get
+      skeleton/A/A.ipynb     the release with its hidden tests still in it: what grading starts from
+      submitted/S/A/         what student S handed in, as it came
+      superseded/S/A/N/      what S had handed in before
+      executed/S/A/A.ipynb   brought back onto the skeleton, and run
+      autograded/S/A/        nbgrader's record of it
+      grading/A/S.json       how the grading of S went
+      feedback/S/A/A.html    what S gets back
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from nbgrader.api import Gradebook
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SAWarning
+from traitlets.config.loader import Config, PyFileConfigLoader
+
+CONFIG = """\
+# Settings of nbgrader for this course; `python -m aelib.teach` reads them too.
+c = get_config()  # noqa: F821
+
+c.CourseDirectory.course_id = "autoencoders"
+# No script of a student's runs in the page of whoever grades it.
+c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
+"""
+
+
+class Course:
+    """A course in a folder.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; it has an ``nbgrader_config.py``.
+
+    Raises
+    ------
+    ValueError
+        If it is not the folder of a course.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        if not (self.root / "nbgrader_config.py").is_file():
+            raise ValueError(
+                f"{root} is not the folder of a course: it has no nbgrader_config.py; make a "
+                "course with `python -m aelib.teach init FOLDER`, or name its folder with --course"
+            )
+        # nbgrader starts `alembic` by name when it makes a gradebook; it lies beside this Python.
+        beside = str(Path(sys.executable).parent)
+        if beside not in os.environ.get("PATH", "").split(os.pathsep):
+            os.environ["PATH"] = beside + os.pathsep + os.environ.get("PATH", "")
+
+    def config(self, **settings: Any) -> Config:
+        """Return nbgrader's configuration of this course, with more settings of CourseDirectory."""
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(self.root)).load_config()
+        config.CourseDirectory.root = str(self.root)
+        config.CourseDirectory.update(settings)
+        return config
+
+    def gradebook(self) -> Gradebook:
+        """Open the gradebook; use it in a ``with`` statement."""
+        directory = CourseDirectory(config=self.config())
+        return Gradebook(directory.db_url, directory.course_id)
+
+    def assignments(self) -> list[str]:
+        """Return the names of the assignments that have a source."""
+        return sorted(path.parent.name for path in (self.root / "source").glob("*/*.ipynb"))
+
+    def source(self, assignment: str) -> Path:
+        """Return an assignment's source; ValueError if there is none, or more than one notebook."""
+        found = sorted((self.root / "source" / assignment).glob("*.ipynb"))
+        if len(found) != 1 or found[0].stem != assignment:
+            raise ValueError(
+                f"assignment {assignment!r} needs the one notebook source/{assignment}/"
+                f"{assignment}.ipynb, found {[path.name for path in found]}; the assignments here "
+                f"are {self.assignments()}"
+            )
+        return found[0]
+
+    def skeleton(self, assignment: str) -> Path:
+        """Return what grading starts from; ValueError if the assignment was not released."""
+        path = self.root / "skeleton" / assignment / f"{assignment}.ipynb"
+        if not path.is_file():
+            raise ValueError(
+                f"assignment {assignment!r} has not been released yet: run `python -m aelib.teach "
+                f"release {assignment}` first"
+            )
+        return path
+
+    def submissions(self, assignment: str) -> dict[str, Path]:
+        """Return each student's folder of files, by the student's id."""
+        folders = sorted((self.root / "submitted").glob(f"*/{assignment}"))
+        return {folder.parent.name: folder for folder in folders if folder.is_dir()}
+
+    def record_path(self, assignment: str, student: str) -> Path:
+        """Return where it is noted how the grading of a submission went."""
+        return self.root / "grading" / assignment / f"{student}.json"
+
+    def record(self, assignment: str, student: str) -> dict[str, Any]:
+        """Return how the grading of a submission went; empty if it was not graded yet."""
+        try:
+            found = json.loads(self.record_path(assignment, student).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class NbgraderError(Exception):
+    """A step of nbgrader's that failed; the message is what it logged."""
+
+
+class Heard(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.messages.append(record.getMessage())
+
+
+def convert(converter: Any) -> None:
+    """Run a converter of nbgrader's; NbgraderError if it fails, with the reason that it logged."""
+    heard = Heard()
+    converter.log.addHandler(heard)
+    try:
+        with warnings.catch_warnings():
+            # SQLAlchemy 2 remarks on the order in which nbgrader 0.9.6 makes a submission.
+            warnings.filterwarnings(
+                "ignore", "Object of type <Submitted.*> not in session", SAWarning
+            )
+            converter.start()
+    except NbGraderException as failure:
+        # The reason is the traceback's last line; what follows it only refers to it.
+        traces = [m for m in heard.messages if m.startswith("Traceback")] or heard.messages
+        last = traces[-1].strip().splitlines()[-1] if traces else str(failure)
+        raise NbgraderError(last) from failure
+    finally:
+        converter.log.removeHandler(heard)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8", newline="")
+    os.replace(part, path)
+
+
+def student_id(text: str) -> str:
+    """Return a student's id that is safe as the name of a folder."""
+    safe = re.sub(r"[^\w.@+-]+", "-", text.strip()).strip("-.")
+    if not safe:
+        raise ValueError(f"{text!r} cannot be the id of a student: no letter or digit in it")
+    return safe[:100]

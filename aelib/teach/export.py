@@ -1,0 +1,239 @@
+"""Grades as CSV: nbgrader's columns, Canvas's or Moodle's.
+
+A grade that is not there is an empty field with a reason beside it, never a 0.
+"""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nbgrader.api import MissingEntry
+
+from aelib.teach import students
+from aelib.teach.course import Course, write
+from aelib.teach.students import Student
+
+FORMATS = ("nbgrader", "canvas", "moodle")
+
+
+class Grade(NamedTuple):
+    """A student's grade.
+
+    Attributes
+    ----------
+    student : Student
+        Whose.
+    score : float or None
+        Points after a penalty for lateness; None if there is no grade, or none yet.
+    raw, penalty : float or None
+        The points before, and the penalty.
+    most : float
+        The most that could be had.
+    timestamp, duedate : str
+        When it was handed in, and when it was due; empty if not known.
+    reason : str
+        Why there is no grade, or what it lacks.
+    """
+
+    student: Student
+    score: float | None
+    raw: float | None
+    penalty: float | None
+    most: float
+    timestamp: str
+    duedate: str
+    reason: str
+
+
+def grades(course: Course, assignment: str, *, unfinished: bool = False) -> list[Grade]:
+    """Return the grade of every student of the course.
+
+    Parameters
+    ----------
+    course : Course
+        The course.
+    assignment : str
+        The assignment.
+    unfinished : bool, default False
+        Whether a submission whose written answers wait for a person gets the points that it has so
+        far; otherwise it has no grade yet.
+    """
+    course.skeleton(assignment)
+    found = []
+    everyone = students.of_course(course)
+    with course.gradebook() as gradebook:
+        known = gradebook.find_assignment(assignment)
+        duedate, most = str(known.duedate or ""), float(known.max_score)
+        for student in everyone:
+            empty = Grade(student, None, None, None, most, "", duedate, "")
+            record = course.record(assignment, student.id)
+            if student.id not in course.submissions(assignment):
+                found.append(empty._replace(reason="no submission"))
+                continue
+            if not record or record["reason"]:
+                found.append(empty._replace(reason=record.get("reason") or "not graded yet"))
+                continue
+            try:
+                submission = gradebook.find_submission(assignment, student.id)
+            except MissingEntry:
+                found.append(empty._replace(reason="not in the gradebook: grade it again"))
+                continue
+            penalty = float(submission.late_submission_penalty or 0.0)
+            raw = float(submission.score)
+            waiting = bool(submission.needs_manual_grade)
+            shown = not waiting or unfinished
+            found.append(
+                empty._replace(
+                    score=max(0.0, raw - penalty) if shown else None,
+                    raw=raw,
+                    penalty=penalty,
+                    timestamp=str(submission.timestamp or ""),
+                    reason="written answers wait to be graded" if waiting else "",
+                )
+            )
+    return found
+
+
+def export(
+    course: Course,
+    assignment: str,
+    target: Path,
+    *,
+    columns: str = "nbgrader",
+    template: Path | None = None,
+    unfinished: bool = False,
+) -> list[Grade]:
+    """Write the grades of an assignment as a CSV file.
+
+    Parameters
+    ----------
+    course : Course
+        The course.
+    assignment : str
+        The assignment.
+    target : Path
+        The file.
+    columns : {"nbgrader", "canvas", "moodle"}, default "nbgrader"
+        For whom.
+    template : Path, optional
+        Canvas's exported gradebook, or Moodle's grading worksheet, to fill in: the surest way to
+        have the system know its students again. Other columns stay as they are.
+    unfinished : bool, default False
+        As for `grades`.
+
+    Returns
+    -------
+    list of Grade
+        What was exported; students without a score have a reason.
+
+    Raises
+    ------
+    ValueError
+        If the columns are unknown, or the template has no column to know students or put grades in.
+    """
+    if columns not in FORMATS:
+        raise ValueError(f"columns must be one of {FORMATS}, got {columns!r}")
+    found = grades(course, assignment, unfinished=unfinished)
+    if columns == "nbgrader":
+        rows = [nbgrader_row(assignment, grade) for grade in found]
+    elif template is not None:
+        rows = fill(template, assignment, found, columns)
+    elif columns == "canvas":
+        rows = [canvas_row(assignment, grade) for grade in found]
+    else:
+        rows = [moodle_row(assignment, grade) for grade in found]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write(target, text.getvalue())
+    return found
+
+
+def shown(value: float | None) -> str:
+    """Return a number as text, nothing as nothing."""
+    return "" if value is None else f"{value:g}"
+
+
+def nbgrader_row(assignment: str, grade: Grade) -> dict[str, Any]:
+    """Return a row with nbgrader's columns, and the reason."""
+    return {
+        "assignment": assignment,
+        "duedate": grade.duedate,
+        "timestamp": grade.timestamp,
+        "student_id": grade.student.id,
+        "last_name": grade.student.last_name,
+        "first_name": grade.student.first_name,
+        "email": grade.student.email,
+        "raw_score": shown(grade.raw),
+        "late_submission_penalty": shown(grade.penalty),
+        "score": shown(grade.score),
+        "max_score": shown(grade.most),
+        "reason": grade.reason,
+    }
+
+
+def canvas_row(assignment: str, grade: Grade) -> dict[str, Any]:
+    """Return a row as Canvas imports it."""
+    student = grade.student
+    return {
+        "Student": f"{student.last_name}, {student.first_name}".strip(", ") or student.id,
+        "ID": student.lms_user_id,
+        "SIS User ID": "",
+        "SIS Login ID": student.id,
+        "Section": "",
+        assignment: shown(grade.score),
+    }
+
+
+def moodle_row(assignment: str, grade: Grade) -> dict[str, Any]:
+    """Return a row as Moodle imports it into its gradebook."""
+    student = grade.student
+    return {
+        "ID number": student.id,
+        "First name": student.first_name,
+        "Last name": student.last_name,
+        "Email address": student.email,
+        assignment: shown(grade.score),
+        "Feedback comments": grade.reason,
+    }
+
+
+def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> list[dict[str, Any]]:
+    """Return a downloaded file's rows with the grades filled in."""
+    with template.open(encoding="utf-8-sig", newline="") as file:
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    headings = list(rows[0]) if rows else []
+    if columns == "canvas":
+        # Canvas writes "delta (1234)": the assignment and its number there.
+        goals = [h for h in headings if h == assignment or h.startswith(f"{assignment} (")]
+    else:
+        goals = [heading for heading in headings if heading == "Grade"]
+    if len(goals) != 1:
+        raise ValueError(
+            f"{template.name} needs one column for the grades of {assignment!r}, it has {headings}"
+        )
+    by_key = {key: grade for grade in found for key in keys(grade.student)}
+    for row in rows:
+        mine = (row.get(name) or "" for name in ("ID", "SIS Login ID", "SIS User ID", "ID number",
+                "Email address", "Identifier", "Full name"))  # fmt: skip
+        grade = next((by_key[k] for k in (as_key(value) for value in mine) if k in by_key), None)
+        if grade is not None and grade.score is not None:
+            row[goals[0]] = shown(grade.score)
+    return rows
+
+
+def keys(student: Student) -> set[str]:
+    """Return what a student may be known by in a downloaded file."""
+    number = student.id.rpartition("-")[2]
+    full_name = f"{student.first_name} {student.last_name}".strip()
+    known = {student.id, student.email, student.lms_user_id, full_name}
+    if number.isdigit():
+        known.add(f"Participant {number}")
+    return {as_key(value) for value in known if value}
+
+
+def as_key(value: str) -> str:
+    """Return a text as it is compared."""
+    return " ".join(value.split()).casefold()

@@ -1,0 +1,212 @@
+"""Bring a submission back onto the notebook that was handed out.
+
+Students delete, copy, rename and unlock cells, by accident or not. So nothing of a submission is
+trusted but two things: the answers, recognised by their names, and cells that were added.
+"""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+MOST_BYTES = 100 * 2**20
+
+
+class CannotGradeError(Exception):
+    """A submission that holds nothing to grade; the message says why."""
+
+
+def read(folder: Path, name: str, wanted: set[str]) -> tuple[dict[str, Any], list[str]]:
+    """Find and read the notebook among a student's files.
+
+    Parameters
+    ----------
+    folder : Path
+        The files that one student handed in.
+    name : str
+        What the notebook should be called, without ``.ipynb``.
+    wanted : set of str
+        The names of the assignment's cells: a file called otherwise is known by them.
+
+    Returns
+    -------
+    notebook : dict
+        The notebook as it stands in the file.
+    notes : list of str
+        What the instructor should know.
+
+    Raises
+    ------
+    CannotGradeError
+        If there is no readable notebook with a cell of this assignment, or more than one candidate.
+    """
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "timestamp.txt")
+    exact = [path for path in files if path.name == f"{name}.ipynb"]
+    candidates, complaints = [], []
+    for path in exact or files:
+        try:
+            notebook = parse(path)
+        except CannotGradeError as complaint:
+            complaints.append(f"{path.name}: {complaint}")
+        else:
+            if wanted & {key for cell in notebook["cells"] for key in names(cell)}:
+                candidates.append((path, notebook))
+            else:
+                complaints.append(f"{path.name}: no cell of this assignment in it")
+    if len(candidates) > 1:
+        found = ", ".join(path.name for path, _ in candidates)
+        raise CannotGradeError(f"more than one notebook of this assignment: {found}")
+    if not candidates:
+        raise CannotGradeError("; ".join(complaints[:5]) or "no file")
+    path, notebook = candidates[0]
+    return notebook, [] if exact else [f"taken from {path.name!r}"]
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Return a notebook file's content, sound enough for `restore`."""
+    if path.stat().st_size > MOST_BYTES:
+        raise CannotGradeError(f"larger than {MOST_BYTES // 2**20} MB")
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as reason:
+        raise CannotGradeError(f"not a notebook, or cut off ({type(reason).__name__})") from reason
+    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
+        raise CannotGradeError("not a notebook of format 4: it has no list of cells")
+    notebook["cells"] = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
+    return notebook
+
+
+def names(cell: dict[str, Any]) -> list[str]:
+    """Return what a submitted cell may be known by: its grade_id, else its id."""
+    return [key for key in (settings_of(cell).get("grade_id"), cell.get("id")) if type(key) is str]
+
+
+def settings_of(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return what nbgrader noted in a submitted cell; empty if that is missing or malformed."""
+    metadata = cell.get("metadata")
+    settings = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    return settings if isinstance(settings, dict) else {}
+
+
+def source_of(cell: dict[str, Any]) -> str:
+    """Return a cell's text, which a notebook file may hold as a list of lines."""
+    source = cell.get("source", "")
+    if isinstance(source, list):
+        source = "".join(str(line) for line in source)
+    return source if isinstance(source, str) else str(source)
+
+
+def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[NotebookNode, list[str]]:
+    """Put a submission's answers, and the cells it added, into the notebook handed out.
+
+    Parameters
+    ----------
+    skeleton : NotebookNode
+        The assignment with its solutions cleared and its hidden tests in place.
+    submission : dict
+        As `read` returns it.
+
+    Returns
+    -------
+    notebook : NotebookNode
+        The skeleton's cells in their order; the answers are the student's, and a cell that the
+        student added stands behind the cell that it stood behind. Of two copies of a cell the
+        first counts.
+    notes : list of str
+        What was missing, doubled or changed, a cell each.
+    """
+    whole = copy.deepcopy(skeleton)
+    known: dict[str, int] = {}
+    for index, cell in enumerate(whole.cells):
+        for key in names(cell):
+            known.setdefault(key, index)
+    added: dict[int, list[NotebookNode]] = {}
+    seen: set[int] = set()
+    notes = []
+    behind = -1
+    for cell in submission["cells"]:
+        index = next((known[key] for key in names(cell) if key in known), -1)
+        if index < 0:
+            extra = as_extra(cell)
+            if extra is not None:
+                added.setdefault(behind, []).append(extra)
+            continue
+        target = whole.cells[index]
+        if index in seen:
+            notes.append(f"{label(target)} stands there twice: the first counts")
+            continue
+        seen.add(index)
+        behind = index
+        if is_answer(target):
+            target.source = source_of(cell)
+        elif is_test(target) and changed(target, cell):
+            notes.append(f"{label(target)} was changed: put back")
+    notes += [
+        f"{label(cell)} was missing: put back"
+        for index, cell in enumerate(whole.cells)
+        if index not in seen and (is_answer(cell) or is_test(cell))
+    ]
+    whole.cells = added.get(-1, []) + [
+        piece for index, cell in enumerate(whole.cells) for piece in [cell, *added.get(index, [])]
+    ]
+    return whole, notes
+
+
+def label(cell: NotebookNode) -> str:
+    """Return what to call a cell in a note."""
+    name = cell.metadata.get("nbgrader", {}).get("grade_id")
+    return str(name) if name else f"the cell {cell.source[:30]!r}"
+
+
+def is_answer(cell: NotebookNode) -> bool:
+    """Say whether the student writes in this cell."""
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Say whether this cell gives points for what other cells hold."""
+    settings = cell.metadata.get("nbgrader", {})
+    return bool(settings.get("grade")) and not settings.get("solution")
+
+
+def changed(target: NotebookNode, cell: dict[str, Any]) -> bool:
+    """Say whether a submitted test differs from the one that was handed out, or its points do."""
+    if settings_of(cell).get("points") != target.metadata.nbgrader["points"]:
+        return True
+    return source_of(cell).strip() != without_hidden(target.source).strip()
+
+
+def without_hidden(source: str) -> str:
+    """Return a test as the student got it."""
+    visible, hidden = [], False
+    for line in source.split("\n"):
+        if "BEGIN HIDDEN TESTS" in line:
+            hidden = True
+        elif "END HIDDEN TESTS" in line:
+            hidden = False
+        elif not hidden:
+            visible.append(line)
+    return "\n".join(visible)
+
+
+def hidden_lines(nb: NotebookNode) -> set[str]:
+    """Return the lines that only hidden tests hold, without those too short to tell anything."""
+    everything: set[str] = set()
+    visible: set[str] = set()
+    for cell in nb.cells:
+        everything.update(line.strip() for line in cell.source.split("\n"))
+        visible.update(line.strip() for line in without_hidden(cell.source).split("\n"))
+    return {line for line in everything - visible if len(line) >= 12 and "HIDDEN TESTS" not in line}
+
+
+def as_extra(cell: dict[str, Any]) -> NotebookNode | None:
+    """Return a cell that the student added, with nothing of it that could be taken for a test."""
+    source = source_of(cell)
+    if not source.strip():
+        return None
+    if cell.get("cell_type") == "code":
+        return nbformat.v4.new_code_cell(source)
+    return nbformat.v4.new_markdown_cell(source)

@@ -102,6 +102,10 @@ function assemble({ model, el, title, controls, extra = [], draw }) {
   const says = html("p", { class: "ae-says", role: "status" });
   const panel = html("div", { class: "ae-controls" }, ...controls.map((c) => c.element), ...extra);
   const root = html("div", { class: "ae-figure", role: "group", "aria-label": title }, stage, panel, says);
+  // Else JupyterLab takes the arrow keys and Enter for its own commands.
+  for (const control of panel.querySelectorAll("input, select, button")) {
+    control.setAttribute("data-lm-suppress-shortcuts", "true");
+  }
   el.append(root);
 
   let width = 0;
@@ -219,14 +223,14 @@ function draggable(stage, move) {
 function mosaic(pictures, { columns, size = 8, width, label }) {
   const rows = Math.ceil(pictures.length / columns);
   const canvas = html("canvas", { role: "img", "aria-label": label, class: "ae-pixels" });
-  canvas.width = columns * (size + 1) + 1;
-  canvas.height = rows * (size + 1) + 1;
+  canvas.width = columns * (size + 1) - 1;
+  canvas.height = rows * (size + 1) - 1;
   canvas.style.width = `${width}px`;
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
   pictures.forEach((values, k) => {
-    const left = (k % columns) * (size + 1) + 1;
-    const top = Math.floor(k / columns) * (size + 1) + 1;
+    const left = (k % columns) * (size + 1);
+    const top = Math.floor(k / columns) * (size + 1);
     values.forEach((value, i) => {
       const at = 4 * ((top + Math.floor(i / size)) * canvas.width + left + (i % size));
       image.data.set([value, value, value, 255], at);

@@ -89,9 +89,7 @@ class CorruptDigit(anywidget.AnyWidget):
         super().__init__(
             digits=pack(digits.astype(np.float32)),
             labels=list(labels),
-            networks=[
-                {"name": name, **_layers(name, params)} for name, params in networks.items()
-            ],
+            networks=[{"name": name, **_layers(name, params)} for name, params in networks.items()],
             normal=pack(normal.astype(np.float32)),
             uniform=pack(uniform.astype(np.float32)),
             digit=digit,
@@ -110,6 +108,7 @@ class CorruptDigit(anywidget.AnyWidget):
         return int(value)
 
     def __repr__(self) -> str:
+        """Name the settings, and no address, so that a stored notebook stays the same."""
         return (
             f"CorruptDigit({len(self.labels)} digits, {len(self.networks)} networks, "
             f"digit={self.digit}, network={self.network}, kind={self.kind!r}, "

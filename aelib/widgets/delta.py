@@ -67,6 +67,7 @@ class ModifiedDelta(anywidget.AnyWidget):
         )
 
     def __repr__(self) -> str:
+        """Name the settings, and no address, so that a stored notebook stays the same."""
         return (
             f"ModifiedDelta(activation={self.activation:g}, rho={self.rho:g}, "
             f"rho_hat={self.rho_hat:g}, sparsity_weight={self.sparsity_weight:g}, "

@@ -65,7 +65,7 @@ function render({ model, el }) {
           ...walk
             .slice(1)
             .map(at)
-            .map(([cx, cy]) => svg("circle", { cx, cy, r: 2.5, class: "ae-dot ae-second" })),
+            .map(([cx, cy]) => svg("circle", { cx, cy, r: 3, class: "ae-step ae-second" })),
           svg("circle", { cx: toX(walk[0][0]), cy: toY(walk[0][1]), r: 9, class: "ae-dot ae-second ae-handle" }),
         ];
       },

@@ -74,6 +74,7 @@ class VectorField(anywidget.AnyWidget):
         )
 
     def __repr__(self) -> str:
+        """Name the settings, and no address, so that a stored notebook stays the same."""
         return (
             f"VectorField({self.points['shape'][0]} points, sigma={self.sigma:g}, "
             f"start=({self.start_x:g}, {self.start_y:g}), n_steps={self.n_steps})"

@@ -1,4 +1,4 @@
-"""What all interactive figures need: their JavaScript and their look as text, and names that last."""
+"""What all interactive figures need: their JavaScript, their look, and names that last."""
 
 from collections import Counter
 from importlib import resources

@@ -69,7 +69,7 @@ function histogram(width, rhoHat, rho) {
     y: [0, rhoHat.length],
     xTicks: [[-3, "0.001"], [-2, "0.01"], [-1, "0.1"], [0, "1"]],
     yTicks: [0, 10, 20].map((v) => [v, String(v)]),
-    xLabel: "mean activation ρ̂ (the dashes: ρ)",
+    xLabel: "mean activation ρ̂ (dashed: ρ)",
     yLabel: "units",
     label: `A histogram of the ${rhoHat.length} mean activations, on a logarithmic axis.`,
     draw: (toX, toY) => [

@@ -75,4 +75,5 @@ class SparseGrid(anywidget.AnyWidget):
         return float(value)
 
     def __repr__(self) -> str:
+        """Name the settings, and no address, so that a stored notebook stays the same."""
         return f"SparseGrid(rho={self.rho:g}, sparsity_weight={self.sparsity_weight:g})"

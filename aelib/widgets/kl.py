@@ -36,4 +36,5 @@ class KLCurve(anywidget.AnyWidget):
         super().__init__(rho=rho, rho_hat=rho_hat, **identity("kl-curve"))
 
     def __repr__(self) -> str:
+        """Name the settings, and no address, so that a stored notebook stays the same."""
         return f"KLCurve(rho={self.rho:g}, rho_hat={self.rho_hat:g})"

@@ -1,4 +1,4 @@
-"""Arrays in a widget's state: base64 text, because the state is stored as JSON in notebook and page."""
+"""Arrays in a widget's state: base64, because notebooks and pages store the state as JSON."""
 
 import base64
 from typing import Any

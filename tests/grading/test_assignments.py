@@ -6,7 +6,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import EXERCISES, ROOT, filled, hand_in, release_of, released, score, solutions
+from classroom import EXERCISES, ROOT, filled, hand_in, release_of, released, score, solutions
 
 from aelib.teach.course import Course
 from aelib.teach.grade import grade

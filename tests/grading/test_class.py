@@ -10,7 +10,7 @@ import zipfile
 
 import psutil
 import pytest
-from conftest import EXERCISES, ROOT, cell_of, filled, release_of, released, score, solutions
+from classroom import EXERCISES, ROOT, cell_of, filled, release_of, released, score, solutions
 
 from aelib.teach.course import Course
 from aelib.teach.export import export

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import filled, release_of
+from classroom import filled, release_of
 
 from aelib.teach import students
 from aelib.teach.collect import collect

@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from conftest import filled, hand_in, release_of
+from classroom import filled, hand_in, release_of
 
 from aelib.teach import students
 from aelib.teach.course import Course

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT, cell_of, filled, hand_in, release_of, score
+from classroom import ROOT, cell_of, filled, hand_in, release_of, score
 
 from aelib.teach import sandbox
 from aelib.teach.__main__ import main

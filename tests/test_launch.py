@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from built_book import HTML, ROOT
 from IPython.core.interactiveshell import InteractiveShell
 from packaging.requirements import Requirement
-from test_book import HTML, ROOT
 
 sys.path.insert(0, str(ROOT / "book"))
 

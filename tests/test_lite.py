@@ -18,7 +18,7 @@ import nbclient
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from test_book import HTML, ROOT, find_browser
+from built_book import HTML, ROOT
 
 sys.path.insert(0, str(ROOT / "book"))
 
@@ -267,20 +267,10 @@ def address():
 
 
 @pytest.fixture
-def context():
-    from playwright.sync_api import sync_playwright
-
-    executable = find_browser()
-    if executable is None:
-        message = "no Chromium; tests/test_book.py says how to get one"
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
-        yield browser.new_context(viewport={"width": 1280, "height": 900})
-        browser.close()
+def context(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
 
 
 def test_the_button_hides_where_the_site_cannot_work(context, site):

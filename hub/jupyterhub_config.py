@@ -39,12 +39,6 @@ c.JupyterHub.cleanup_servers = False
 # Users' servers run in the Hub's own Python environment. What only graders use is switched off.
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.environment = {"JUPYTER_CONFIG_PATH": "/etc/jupyter/students"}
-# nbgrader asks the Hub which groups the user of a server is in; the first two are the defaults.
-c.Spawner.server_token_scopes = [
-    "users:activity!user",
-    "access:servers!server",
-    "read:users:groups!user",
-]
 
 # nbgrader knows the members of a course by these two groups.
 c.JupyterHub.load_groups = {

@@ -19,9 +19,12 @@
       shrink(table, 0.95);
     }
   }
-  // Short code is kept whole; long code may run over to the next page.
+  // What is short is kept whole; what is long may run over to the next page.
+  for (const table of document.querySelectorAll("table")) {
+    if (table.rows.length > 12) table.classList.add("long");
+  }
   for (const pre of document.querySelectorAll("pre")) {
-    if (pre.textContent.split("\n").length > 24) pre.classList.add("long");
+    if (pre.textContent.split("\n").length > 16) pre.classList.add("long");
   }
 
   const beyond = [];

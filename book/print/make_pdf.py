@@ -123,7 +123,8 @@ def contents(articles: list[Article]) -> str:
     last = ""
     for article in articles:
         if article.part != last:
-            parts.append(f'<p class="part">{escape(article.part)}</p>')
+            if article.part:
+                parts.append(f'<p class="part">{escape(article.part)}</p>')
             last = article.part
         sections = "".join(f"<li>{line(s['id'], s['html'])}</li>" for s in article.sections)
         parts.append(
@@ -147,7 +148,7 @@ def solutions(articles: list[Article]) -> list[Article]:
     )
     title = "Solutions of the exercises"
     html = f"<h1>{title}</h1>{''.join(blocks)}"
-    return [Article("solutions", title, title, sections, html, "")]
+    return [Article("solutions", "", title, sections, html, "")]
 
 
 def style(articles: list[Article]) -> str:
@@ -272,11 +273,14 @@ def add_outline(pdf: pikepdf.Pdf, articles: list[Article]) -> None:
         level, last = outline.root, ""
         level.append(pikepdf.OutlineItem("Contents", 1))  # behind the cover
         for article in articles:
-            if article.part != last:
+            if not article.part:
+                level = outline.root
+            elif article.part != last:
                 part = entry(article.part, article.name)
                 part.is_closed = False
                 outline.root.append(part)
-                level, last = part.children, article.part
+                level = part.children
+            last = article.part
             chapter = entry(article.title, article.name)
             chapter.children.extend(entry(s["text"], s["id"]) for s in article.sections)
             level.append(chapter)

@@ -2,6 +2,8 @@
 # make test       set up, check everything
 # make serve      serve the built book on this computer
 # make lab        open the notebooks in JupyterLab
+# make lite       build again the part of the book that runs in the reader's browser
+# make launch     write the repository's address of _config.yml into the chapters, for Colab
 # make notebooks  execute all chapters in place; make notebooks ONLY=05 only one
 # make teach      set up what an instructor needs besides: nbgrader, for python -m aelib.teach
 # make assignments  write the student versions of the assignments into notebooks/assignments
@@ -19,17 +21,22 @@ RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 INSTALLED := $(VENV)/installed
 TEACH := $(VENV)/teach-installed
 
-.PHONY: book test lint serve lab notebooks teach assignments clean distclean
+.PHONY: book lite test lint serve lab launch notebooks teach assignments clean distclean
 
 book: $(INSTALLED)
 	rm -rf _build/html
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
+	$(BIN)/python book/lite.py
 	@echo
 	@$(BIN)/python -c 'import pathlib; print("The book is ready. Open", pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
+lite: $(INSTALLED)
+	$(BIN)/python book/lite.py
+
 test: lint book
 	$(RUN) $(BIN)/python -m pytest --nbval -n 2 --dist loadscope notebooks/*.ipynb
-	$(RUN) $(BIN)/python -m pytest -n 2 tests
+	$(RUN) $(BIN)/python -m pytest -n 2 tests --ignore tests/grading
+	$(RUN) $(BIN)/python -m pytest tests/grading
 
 lint: $(TEACH)
 	$(BIN)/ruff check .
@@ -41,6 +48,9 @@ serve: book
 
 lab: $(INSTALLED)
 	$(BIN)/jupyter lab notebooks
+
+launch: $(INSTALLED)
+	$(BIN)/python book/colab.py
 
 notebooks: $(INSTALLED)
 	$(RUN) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \

@@ -9,6 +9,7 @@ import hypothesis
 import matplotlib
 import numpy as np
 import pytest
+from built_book import HTML, QUIET, find_browser
 
 from aelib import byhand
 
@@ -58,3 +59,39 @@ def autograd():
         return value.item(), {name: p.grad.numpy().T for name, p in places(model).items()}
 
     return loss_and_grad
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """Every page of the book, parsed, by its path relative to the book's folder."""
+    from bs4 import BeautifulSoup
+
+    if not (HTML / "index.html").exists():
+        pytest.fail("there is no built book: run `make book` first")
+    found = {
+        path.relative_to(HTML): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for folder in ("book", "notebooks")
+        for path in sorted((HTML / folder).glob("*.html"))
+    }
+    assert len(found) >= 10
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    executable = find_browser()
+    if executable is None:
+        message = (
+            "no Chromium: install it with `apt-get install chromium`, or `playwright install "
+            "chromium`, or name one in the environment variable CHROMIUM"
+        )
+        if os.environ.get("REQUIRE_ALL"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        yield running
+        running.close()

@@ -59,3 +59,22 @@ def test_mnist_runs_on_the_real_files(tmp_path):
     assert accuracy["raw pixels"][0] > 0.95
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_sparse_grid_can_be_made_again(tmp_path):
+    out = tmp_path / "grid.json"
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.sparse_grid", "--iterations", "1", "--out", str(out)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    made = json.loads(out.read_text(encoding="utf-8"))
+    stored = json.loads((ROOT / "aelib/widgets/sparse_grid.json").read_text(encoding="utf-8"))
+    assert made.keys() == stored.keys()
+    assert made["patches"] == stored["patches"]
+    for name in ("features", "rho_hat", "reconstructions"):
+        assert made[name]["shape"] == stored[name]["shape"]
+    assert np.mean(made["error"]) > np.mean(stored["error"]), "400 iterations do more than one"
+    assert not list(tmp_path.glob("*.part"))

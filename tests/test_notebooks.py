@@ -8,12 +8,15 @@ import copy
 import json
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 CHAPTERS = sorted(path for path in NOTEBOOKS.glob("*.ipynb"))
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home|tmp|Users)/|[A-Z]:\\\\Users")
 
 
@@ -59,6 +62,25 @@ def errors(notebook):
 
 def vector_graphics(notebook):
     return ["an svg output" for _, o in outputs(notebook) if "image/svg+xml" in o.get("data", {})]
+
+
+def interactive(notebook):
+    """Say which interactive figure could not be shown in a page, or not in print."""
+    stored = notebook["metadata"].get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    found, cells = [], notebook["cells"]
+    for before, cell in pairwise(cells):
+        for output in cell.get("outputs", []):
+            view = output.get("data", {}).get(WIDGET_VIEW)
+            if view is None:
+                continue
+            first = text(cell["source"])[:60]
+            if view["model_id"] not in stored:
+                found.append(f"the state of a figure is not stored: {first!r}")
+            if "0x" in text(output["data"].get("text/plain", "")):
+                found.append(f"an address, which differs in every run: {first!r}")
+            if not any("image/png" in o.get("data", {}) for o in before.get("outputs", [])):
+                found.append(f"no still picture in the cell before: {first!r}")
+    return found
 
 
 def machine_paths(notebook):
@@ -128,7 +150,16 @@ def figure_names(notebook):
     return [name for name in names if name]
 
 
-RULES = [execution, errors, vector_graphics, machine_paths, pictures, identifiers, exercises]
+RULES = [
+    execution,
+    errors,
+    vector_graphics,
+    interactive,
+    machine_paths,
+    pictures,
+    identifiers,
+    exercises,
+]
 
 # --- the chapters --------------------------------------------------------------------------------
 
@@ -184,7 +215,20 @@ def good():
                 "outputs": [copy.deepcopy(picture)],
             }
         )
-    return {"cells": [{**cell, "id": str(k)} for k, cell in enumerate(cells)]}
+    figure = {"text/plain": "KLCurve(rho=0.2)", WIDGET_VIEW: {"model_id": "kl-curve-1"}}
+    cells.append(
+        {
+            "cell_type": "code",
+            "execution_count": 3,
+            "source": ["widgets.KLCurve()\n"],
+            "metadata": {},
+            "outputs": [{"output_type": "execute_result", "data": figure}],
+        }
+    )
+    return {
+        "cells": [{**cell, "id": str(k)} for k, cell in enumerate(cells)],
+        "metadata": {"widgets": {WIDGET_STATE: {"state": {"kl-curve-1": {}}}}},
+    }
 
 
 def spoil(change):
@@ -206,6 +250,15 @@ SPOILT = {
         vector_graphics,
         add_output(output_type="display_data", data={"image/svg+xml": "<svg/>"}),
     ),
+    "a figure without its state": (
+        interactive,
+        lambda c: c[5]["outputs"][0]["data"][WIDGET_VIEW].update(model_id="another"),
+    ),
+    "a figure's address": (
+        interactive,
+        lambda c: c[5]["outputs"][0]["data"].update({"text/plain": ["<KLCurve at 0x7f>"]}),
+    ),
+    "a figure without a still picture": (interactive, lambda c: c[4]["outputs"].clear()),
     "a path in the source": (
         machine_paths,
         lambda c: c[4].update(source="load('/home/ada/x.npy')"),

@@ -37,7 +37,7 @@ c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "autoencoders"
 # No script of a student's runs in the page of whoever grades it.
-c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
 """
 
 
@@ -144,9 +144,9 @@ def convert(converter: Any) -> None:
     converter.log.addHandler(heard)
     try:
         with warnings.catch_warnings():
-            # nbgrader 0.9.6 makes a submission in an order that SQLAlchemy 2 remarks on; it is kept.
+            # SQLAlchemy 2 remarks on the order in which nbgrader 0.9.6 makes a submission.
             warnings.filterwarnings(
-                "ignore", "Object of type <SubmittedAssignment> not in session", SAWarning
+                "ignore", "Object of type <Submitted.*> not in session", SAWarning
             )
             converter.start()
     except NbGraderException as failure:

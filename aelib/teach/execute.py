@@ -33,6 +33,7 @@ from aelib.teach.limits import Limits
 
 # The kinds of output that are kept: text and pictures.
 SHOWN = {"text/plain", "text/latex", "image/png", "image/jpeg"}
+MOST_FILES = 20_000  # that a notebook may have written
 RESTARTS = 3  # how often a notebook is begun again without the cell that brought its kernel down
 
 
@@ -138,10 +139,14 @@ async def attempt(
                     await client.async_execute_cell(cell, index)
                 except DeadKernelError:
                     return index, excess[0] if excess else "the cell ended its kernel"
+                why: str | None
                 timed_out = any(o.get("ename") == "TimeLimit" for o in cell.outputs)
                 if timed_out and not await answers(client):
                     why = f"the cell ran longer than {limits.cell_seconds} seconds and ignored the "
                     return index, why + "request to stop"
+                # Before the next cell begins, which would be blamed for what this one left.
+                if why := excess_of(manager, folder, limits, deadline):
+                    return index, why
         finally:
             watch.cancel()
             kill_all(manager)
@@ -167,25 +172,43 @@ async def watcher(
     manager: Kernel, folder: Path, limits: Limits, deadline: float, excess: list[str]
 ) -> None:
     """Kill the kernel with all its children when together they take more than they may."""
-    while True:
+    while not excess:
         await asyncio.sleep(0.25)
-        processes = family(manager)
-        memory = 0
-        for process in processes:
-            with contextlib.suppress(psutil.Error):
-                memory += process.memory_info().rss
-        disk = sum(p.lstat().st_size for p in folder.rglob("*") if p.is_file() and p.exists())
-        if memory > limits.memory_mb * 2**20:
-            excess.append(f"the notebook took more than {limits.memory_mb} MB of memory")
-        elif len(processes) > limits.processes:
-            excess.append(f"the notebook started more than {limits.processes} processes")
-        elif disk > limits.disk_mb * 2**20:
-            excess.append(f"the notebook wrote more than {limits.disk_mb} MB of files")
-        elif time.monotonic() > deadline:
-            excess.append(f"the notebook took longer than {limits.total_seconds} seconds in all")
-        if excess:
+        if why := excess_of(manager, folder, limits, deadline):
+            excess.append(why)
             kill_all(manager)
-            return
+
+
+def excess_of(manager: Kernel, folder: Path, limits: Limits, deadline: float) -> str | None:
+    """Return what a notebook has taken too much of, or None."""
+    processes = family(manager)
+    memory = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            memory += process.memory_info().rss
+    disk, files = written(folder)
+    if memory > limits.memory_mb * 2**20:
+        return f"the notebook took more than {limits.memory_mb} MB of memory"
+    if len(processes) > limits.processes:
+        return f"the notebook started more than {limits.processes} processes"
+    if disk > limits.disk_mb * 2**20 or files > MOST_FILES:
+        return f"the notebook wrote more than {limits.disk_mb} MB, or too many files"
+    if time.monotonic() > deadline:
+        return f"the notebook took longer than {limits.total_seconds} seconds in all"
+    return None
+
+
+def written(folder: Path) -> tuple[int, int]:
+    """Return the bytes and the number of files in a folder that may change at any moment."""
+    size = count = 0
+    for place, _, files in os.walk(folder):
+        for file in files:
+            count += 1
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(place, file)).st_size
+        if count > MOST_FILES:
+            break
+    return size, count
 
 
 def family(manager: Kernel) -> list[psutil.Process]:

@@ -12,6 +12,8 @@ from nbgrader.converters import GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreprocessor
 
+from aelib.progress import progress_bar
+from aelib.teach import restore
 from aelib.teach.course import Course, NbgraderError, convert, write
 from aelib.teach.release import read
 from aelib.teach.restore import hidden_lines, is_test
@@ -45,7 +47,20 @@ class HideTests(NbGraderPreprocessor):
                 )
             if "outputs" in cell:
                 cell.outputs = cell_outputs
+            if cell.cell_type == "markdown":
+                cell.source = plain_markdown(cell.source)
         return nb, resources
+
+
+def plain_markdown(source: str) -> str:
+    """Return the book's Markdown without what only the book's builder understands."""
+    source = re.sub(r"^\([\w-]+\)=\n", "", source, flags=re.MULTILINE)
+    source = re.sub(
+        r"^[:`]{3,}\{\w+\} *(.*)\n(?::.*\n)*", r"**\1**\n\n", source, flags=re.MULTILINE
+    )
+    source = re.sub(r"^:{3,} *$", "", source, flags=re.MULTILINE)
+    source = re.sub(r"^(\$\$) *\([\w-]+\) *$", r"\1", source, flags=re.MULTILINE)
+    return re.sub(r"\{\w+\}`([^`<]+?)(?: *<[^`>]*>)?`", r"\1", source)
 
 
 def shown_lines(output: NotebookNode, secrets: set[str]) -> set[str]:
@@ -56,8 +71,19 @@ def shown_lines(output: NotebookNode, secrets: set[str]) -> set[str]:
     return {secret for secret in secrets if secret in text or repr(secret)[1:-1] in text}
 
 
-def feedback(course: Course, assignment: str) -> tuple[list[Path], dict[str, str]]:
+def feedback(
+    course: Course, assignment: str, *, show_progress: bool = True
+) -> tuple[list[Path], dict[str, str]]:
     """Write the feedback of every graded submission of an assignment.
+
+    Parameters
+    ----------
+    course : Course
+        The course.
+    assignment : str
+        The assignment.
+    show_progress : bool, default True
+        Whether to show a bar.
 
     Returns
     -------
@@ -67,38 +93,44 @@ def feedback(course: Course, assignment: str) -> tuple[list[Path], dict[str, str
         Students who got none, and why.
     """
     secrets = hidden_lines(read(course.skeleton(assignment)))
+    submissions = course.submissions(assignment)
     written, refused = [], {}
-    for student in course.submissions(assignment):
-        record = course.record(assignment, student)
-        if not record or record["reason"]:
-            refused[student] = record.get("reason") or "not graded yet"
-            continue
-        with tempfile.TemporaryDirectory(prefix="aelib-feedback-") as folder:
-            config = course.config(
-                assignment_id=assignment, student_id=student, feedback_directory=folder
-            )
-            converter = GenerateFeedback(coursedir=CourseDirectory(config=config), config=config)
-            converter.force = True
-            # Not a setting of nbgrader's: its own `generate_feedback` shows hidden tests.
-            converter.preprocessors = [
-                GetGrades,
-                HideTests,
-                ClearHiddenTests,
-                CSSHTMLHeaderPreprocessor,
-            ]
+    total = len(submissions)
+    with progress_bar(total=total, desc="feedback", unit="page", show=show_progress) as bar:
+        for student in submissions:
             try:
-                convert(converter)
-            except NbgraderError as failure:
-                refused[student] = f"nbgrader could not write it: {failure}"
-                continue
-            page = Path(folder) / student / assignment / f"{assignment}.html"
-            html = page.read_text(encoding="utf-8")
-        text = BeautifulSoup(html, "html.parser").get_text()
-        leaked = sorted(secret for secret in secrets if secret in text)
-        if leaked:
-            refused[student] = f"it would show a hidden test: {leaked[0]!r}"
-            continue
-        target = course.root / "feedback" / student / assignment / f"{assignment}.html"
-        write(target, html)
-        written.append(target)
+                written.append(feedback_of(course, assignment, student, secrets))
+            except (restore.CannotGradeError, NbgraderError) as reason:
+                refused[student] = str(reason)
+            bar.update()
     return written, refused
+
+
+def feedback_of(course: Course, assignment: str, student: str, secrets: set[str]) -> Path:
+    """Write one student's feedback, if there is any that shows none of the secret lines."""
+    record = course.record(assignment, student)
+    if not record or record["reason"]:
+        raise restore.CannotGradeError(record.get("reason") or "not graded yet")
+    with tempfile.TemporaryDirectory(prefix="aelib-feedback-") as folder:
+        config = course.config(
+            assignment_id=assignment, student_id=student, feedback_directory=folder
+        )
+        converter = GenerateFeedback(coursedir=CourseDirectory(config=config), config=config)
+        converter.force = True
+        # Not a setting of nbgrader's: its own `generate_feedback` shows hidden tests.
+        converter.preprocessors = [
+            GetGrades,
+            HideTests,
+            ClearHiddenTests,
+            CSSHTMLHeaderPreprocessor,
+        ]
+        convert(converter)
+        page = Path(folder) / student / assignment / f"{assignment}.html"
+        html = page.read_text(encoding="utf-8")
+    text = BeautifulSoup(html, "html.parser").get_text()
+    leaked = sorted(secret for secret in secrets if secret in text)
+    if leaked:
+        raise restore.CannotGradeError(f"it would show a hidden test: {leaked[0]!r}")
+    target = course.root / "feedback" / student / assignment / f"{assignment}.html"
+    write(target, html)
+    return target

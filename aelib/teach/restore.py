@@ -157,7 +157,8 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
 
 def label(cell: NotebookNode) -> str:
     """Return what to call a cell in a note."""
-    return str(cell.metadata.get("nbgrader", {}).get("grade_id", cell.get("id", "a cell")))
+    name = cell.metadata.get("nbgrader", {}).get("grade_id")
+    return str(name) if name else f"the cell {cell.source[:30]!r}"
 
 
 def is_answer(cell: NotebookNode) -> bool:

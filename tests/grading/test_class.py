@@ -10,7 +10,7 @@ import zipfile
 
 import psutil
 import pytest
-from conftest import EXERCISES, ROOT, cell_of, filled, release_of, released, score, solutions
+from classroom import EXERCISES, ROOT, cell_of, filled, release_of, released, score, solutions
 
 from aelib.teach.course import Course
 from aelib.teach.export import export
@@ -333,7 +333,7 @@ def room(tmp_path_factory, sandboxed):
     thread.start()
     everyone = cases(course, listener.getsockname()[1])
     for form in [*WRONG_FORMS, *PARTIAL]:
-        everyone[f"Form {form.name}"] = Case(
+        everyone[form_name(form)] = Case(
             lambda notebook, form=form: put(notebook, form.answers), form.lost
         )
     path = archive(course, everyone)
@@ -355,6 +355,11 @@ def room(tmp_path_factory, sandboxed):
         "handed_in": handed_in,
         "heard": heard,
     }
+
+
+def form_name(form):
+    """Return the name of the student who hands in a wrong form."""
+    return f"Form {form.name}".replace("/", " over ")
 
 
 def put(notebook, answers):
@@ -381,7 +386,7 @@ def outcome(name, room):
 
 
 NAMES = list(cases(ROOT, 1))
-FORMS = [f"Form {form.name}" for form in [*WRONG_FORMS, *PARTIAL]]
+FORMS = [form_name(form) for form in [*WRONG_FORMS, *PARTIAL]]
 
 
 def test_the_class_is_large_and_nobody_is_missing(room):
@@ -466,7 +471,7 @@ def test_feedback_shows_no_hidden_test_and_runs_no_script(room):
         scripts = [script.get_text() for script in page.find_all("script")]
         assert not [script for script in scripts if "alert(" in script], path
     form = WRONG_FORMS[0]
-    page = room["course"] / "feedback" / student(f"Form {form.name}", room) / "delta" / "delta.html"
+    page = room["course"] / "feedback" / student(form_name(form), room) / "delta" / "delta.html"
     assert "AssertionError: " in page.read_text(encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import filled, release_of
+from classroom import filled, release_of
 
 from aelib.teach import students
 from aelib.teach.collect import collect
@@ -199,7 +199,8 @@ def test_moodles_participants_are_known_by_their_number_or_mail(tmp_path):
 def test_a_collected_notebook_is_graded(course, tmp_path, sandboxed):
     from aelib.teach.grade import grade
 
-    notebook = filled(release_of(course.root, "toy"), {"square": "def square(x):\n    return x * x"})
+    answers = {"square": "def square(x):\n    return x * x"}
+    notebook = filled(release_of(course.root, "toy"), answers)
     path = packed(
         tmp_path / "moodle.zip",
         {"Ada Lovelace_4711_assignsubmission_file_/toy.ipynb": json.dumps(notebook)},

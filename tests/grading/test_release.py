@@ -4,7 +4,7 @@ import json
 
 import nbformat
 import pytest
-from conftest import command, released
+from classroom import command, released
 
 from aelib.teach.course import Course
 from aelib.teach.release import LeakError, release

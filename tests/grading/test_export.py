@@ -1,0 +1,115 @@
+"""Grades for the learning management systems: a missing grade is empty, never a 0."""
+
+import csv
+
+import pytest
+from classroom import filled, hand_in, release_of
+
+from aelib.teach import students
+from aelib.teach.course import Course
+from aelib.teach.export import export
+from aelib.teach.grade import grade
+from aelib.teach.students import Student
+
+RIGHT = {"square": "def square(x):\n    return x * x", "written": "It is a product."}
+CLASS = [
+    Student("ann", "Ann", 'O"Hara', "ann@example.org", "11"),
+    Student("ben", "Ben", "Smith, Jr", "ben@example.org", "12"),
+    Student("cy", "Cy", "=cmd|evil", "cy@example.org", "13"),
+    Student("di", "Di", "Absent", "di@example.org", "14"),
+]
+
+
+@pytest.fixture
+def course(toy_course, sandboxed):
+    course = Course(toy_course)
+    students.add(course, CLASS)
+    release = release_of(toy_course, "toy")
+    hand_in(toy_course, "toy", "ann", filled(release, RIGHT))
+    hand_in(toy_course, "toy", "ben", filled(release, {"square": "def square(x):\n    return 4.0"}))
+    hand_in(toy_course, "toy", "cy", {"cells": []})
+    grade(course, "toy", show_progress=False)
+    return course
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_nbgraders_columns(course, tmp_path):
+    target = tmp_path / "grades.csv"
+    export(course, "toy", target)
+    found = {row["student_id"]: row for row in rows(target)}
+    assert list(found) == ["ann", "ben", "cy", "di"]
+    # Ann's written answer waits for a person; Ben wrote none, so nothing waits.
+    assert found["ann"]["score"] == ""
+    assert found["ann"]["raw_score"] == "3"
+    assert found["ann"]["reason"] == "written answers wait to be graded"
+    assert (found["ben"]["score"], found["ben"]["reason"]) == ("1", "")
+    assert found["cy"]["score"] == ""
+    assert "no cell of this assignment" in found["cy"]["reason"]
+    assert (found["di"]["score"], found["di"]["reason"]) == ("", "no submission")
+    assert found["ben"]["last_name"] == "Smith, Jr"
+    assert found["ann"]["last_name"] == 'O"Hara'
+    assert found["ann"]["max_score"] == "5"
+
+
+def test_a_graded_written_answer_completes_the_grade(course, tmp_path):
+    with course.gradebook() as gradebook:
+        given = gradebook.find_grade("written", "toy", "toy", "ann")
+        given.manual_score, given.needs_manual_grade = 1.5, False
+        gradebook.db.commit()
+    export(course, "toy", tmp_path / "grades.csv")
+    assert rows(tmp_path / "grades.csv")[0]["score"] == "4.5"
+
+
+def test_canvas(course, tmp_path):
+    template = tmp_path / "canvas.csv"
+    template.write_text(
+        "Student,ID,SIS User ID,SIS Login ID,Section,toy (99),Final (100)\n"
+        "    Points Possible,,,,,5,100\n"
+        '"O""Hara, Ann",11,u11,ann,A,,50\n'
+        '"Smith, Jr, Ben",12,u12,ben,A,,60\n'
+        '"Evil, Cy",13,u13,cy,A,2,70\n',
+        encoding="utf-8",
+    )
+    export(course, "toy", tmp_path / "out.csv", columns="canvas", template=template,
+           unfinished=True)  # fmt: skip
+    found = rows(tmp_path / "out.csv")
+    assert [row["toy (99)"] for row in found] == ["5", "3", "1", "2"]
+    assert [row["Final (100)"] for row in found] == ["100", "50", "60", "70"]
+    export(course, "toy", tmp_path / "plain.csv", columns="canvas", unfinished=True)
+    plain = rows(tmp_path / "plain.csv")
+    assert [row["toy"] for row in plain] == ["3", "1", "", ""]
+    assert list(plain[0])[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert plain[1]["Student"] == "Smith, Jr, Ben"
+
+
+def test_moodle(course, tmp_path):
+    worksheet = tmp_path / "worksheet.csv"
+    worksheet.write_text(
+        "Identifier,Full name,Email address,Status,Grade,Maximum Grade\n"
+        "Participant 501,Ben Smith,ben@example.org,Submitted,,5.00\n"
+        "Participant 502,Nobody Known,nobody@example.org,,,5.00\n",
+        encoding="utf-8",
+    )
+    export(course, "toy", tmp_path / "out.csv", columns="moodle", template=worksheet)
+    assert [row["Grade"] for row in rows(tmp_path / "out.csv")] == ["1", ""]
+    export(course, "toy", tmp_path / "plain.csv", columns="moodle", unfinished=True)
+    plain = {row["Email address"]: row for row in rows(tmp_path / "plain.csv")}
+    assert plain["ann@example.org"]["toy"] == "3"
+    assert plain["cy@example.org"]["toy"] == ""
+    assert "no cell of this assignment" in plain["cy@example.org"]["Feedback comments"]
+
+
+def test_what_cannot_be_exported_says_why(course, tmp_path):
+    wrong = tmp_path / "other.csv"
+    wrong.write_text("Student,ID,quiz (1)\nAnn,11,\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="one column for the grades of 'toy'"):
+        export(course, "toy", tmp_path / "out.csv", columns="canvas", template=wrong)
+    assert not (tmp_path / "out.csv").exists()
+    with pytest.raises(ValueError, match="columns must be one of"):
+        export(course, "toy", tmp_path / "out.csv", columns="blackboard")
+    with pytest.raises(ValueError, match="not been released"):
+        export(course, "tow", tmp_path / "out.csv")

@@ -1,5 +1,7 @@
 # make book       set up, build the book, print where it is
 # make test       set up, check everything
+# make pdf        build the book and print it into _build/autoencoder-variants.pdf
+# make linkcheck  ask every web address in the book whether it still answers (needs the internet)
 # make serve      serve the built book on this computer
 # make lab        open the notebooks in JupyterLab
 # make lite       build again the part of the book that runs in the reader's browser
@@ -21,7 +23,7 @@ RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 INSTALLED := $(VENV)/installed
 TEACH := $(VENV)/teach-installed
 
-.PHONY: book lite test lint serve lab launch notebooks teach assignments clean distclean
+.PHONY: book lite pdf linkcheck test lint serve lab launch notebooks teach assignments clean distclean
 
 book: $(INSTALLED)
 	rm -rf _build/html
@@ -32,6 +34,12 @@ book: $(INSTALLED)
 
 lite: $(INSTALLED)
 	$(BIN)/python book/lite.py
+
+pdf: book
+	$(BIN)/python book/print/make_pdf.py
+
+linkcheck: $(INSTALLED)
+	$(BIN)/jupyter-book build . --all --builder linkcheck
 
 test: lint book
 	$(RUN) $(BIN)/python -m pytest --nbval -n 2 --dist loadscope notebooks/*.ipynb

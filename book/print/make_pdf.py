@@ -75,9 +75,7 @@ def find_browser() -> str | None:
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
-def collect(
-    tab: Page, html: Path, toc: list[tuple[str, str]], book_title: str
-) -> list[Article]:
+def collect(tab: Page, html: Path, toc: list[tuple[str, str]], book_title: str) -> list[Article]:
     """Open each page and take its article out; links are rewritten to stay in one document."""
     script = (HERE / "article.js").read_text(encoding="utf-8")
     files = [html / f"{page}.html" for _, page in toc]
@@ -180,7 +178,9 @@ def style(articles: list[Article]) -> str:
     return "\n".join(rules)
 
 
-def whole_document(articles: list[Article], config: dict[str, Any], citation: dict[str, Any]) -> str:
+def whole_document(
+    articles: list[Article], config: dict[str, Any], citation: dict[str, Any]
+) -> str:
     """Return the HTML of the printed book."""
     katex = (ROOT / "book" / "_static" / "vendor" / "katex" / "katex.min.css").as_uri()
     body = "".join(f'<article id="{a.name}">{a.html}</article>' for a in articles)
@@ -206,7 +206,7 @@ SCALE_FIGURES = """scale => {
 
 
 def print_pages(tab: Page, document: str, folder: Path) -> tuple[Path, list[str]]:
-    """Print the document twice, the second time with page numbers; return it and what is too wide."""
+    """Print twice, the second time with page numbers; return the PDF and what is too wide."""
     source, target = folder / "book.html", folder / "book.pdf"
     source.write_text(document, encoding="utf-8")
     tab.emulate_media(media="print", color_scheme="light")

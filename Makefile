@@ -3,6 +3,7 @@
 # make serve      serve the built book on this computer
 # make lab        open the notebooks in JupyterLab
 # make notebooks  execute all chapters in place; make notebooks ONLY=05 only one
+# make lighthouse measure five pages of the built book: speed, accessibility, search engines
 # make clean      remove what was built; the environment stays (make distclean removes it too)
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ ONLY ?=
 RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 INSTALLED := $(VENV)/installed
 
-.PHONY: book test lint serve lab notebooks clean distclean
+.PHONY: book test lint serve lab notebooks lighthouse clean distclean
 
 book: $(INSTALLED)
 	rm -rf _build/html
@@ -42,6 +43,10 @@ lab: $(INSTALLED)
 notebooks: $(INSTALLED)
 	$(RUN) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebooks/$(ONLY)*.ipynb
+
+# Needs Chromium and, the first time, the npm registry.
+lighthouse: book
+	$(BIN)/python -m benchmarks.lighthouse
 
 $(INSTALLED): requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

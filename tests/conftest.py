@@ -1,6 +1,8 @@
 """What several test files share. The environment is set here, before numpy is imported."""
 
 import os
+import shutil
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")
@@ -9,8 +11,11 @@ import hypothesis
 import matplotlib
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
 from aelib import byhand
+
+HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
 
 matplotlib.use("agg")
 # The same examples on every machine: a test that fails, fails for everyone.
@@ -58,3 +63,59 @@ def autograd():
         return value.item(), {name: p.grad.numpy().T for name, p in places(model).items()}
 
     return loss_and_grad
+
+
+@pytest.fixture(scope="session")
+def pages():
+    """Every page of the book, parsed, by its path relative to the book's folder."""
+    if not (HTML / "index.html").exists():
+        pytest.fail("there is no built book: run `make book` first")
+    found = {
+        path.relative_to(HTML): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for folder in ("book", "notebooks")
+        for path in sorted((HTML / folder).glob("*.html"))
+    }
+    assert len(found) >= 10
+    return found
+
+
+def find_browser():
+    """A browser named by the environment, else the system's, else Playwright's own."""
+    from playwright.sync_api import sync_playwright
+
+    if os.environ.get("CHROMIUM"):
+        return os.environ["CHROMIUM"]
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if shutil.which(name):
+            return shutil.which(name)
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    return own if Path(own).exists() else None
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    executable = find_browser()
+    if executable is None:
+        message = (
+            "no Chromium: install it with `apt-get install chromium`, or `playwright install "
+            "chromium`, or name one in the environment variable CHROMIUM"
+        )
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=executable, args=quiet)
+        yield running
+        running.close()

@@ -1,29 +1,12 @@
 """The built book: its pages as files, and in a real browser with no server and no network."""
 
-import os
-import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
-from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
-
-
-@pytest.fixture(scope="module")
-def pages():
-    """Every page of the book, parsed, by its path relative to the book's folder."""
-    if not (HTML / "index.html").exists():
-        pytest.fail("there is no built book: run `make book` first")
-    found = {
-        path.relative_to(HTML): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        for folder in ("book", "notebooks")
-        for path in sorted((HTML / folder).glob("*.html"))
-    }
-    assert len(found) >= 10
-    return found
 
 
 def test_every_chapter_is_in_the_book(pages):
@@ -81,48 +64,6 @@ def test_pages_take_nothing_from_another_host(pages):
         sources += [tag["href"] for tag in page.select("link[rel~=stylesheet], link[rel~=preload]")]
         foreign = [source for source in sources if urlparse(source).netloc]
         assert not foreign, (path, foreign)
-
-
-def find_browser():
-    """A browser named by the environment, else the system's, else Playwright's own."""
-    from playwright.sync_api import sync_playwright
-
-    if os.environ.get("CHROMIUM"):
-        return os.environ["CHROMIUM"]
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if shutil.which(name):
-            return shutil.which(name)
-    with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-    return own if Path(own).exists() else None
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    executable = find_browser()
-    if executable is None:
-        message = (
-            "no Chromium: install it with `apt-get install chromium`, or `playwright install "
-            "chromium`, or name one in the environment variable CHROMIUM"
-        )
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail(message)
-        pytest.skip(message)
-    quiet = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=quiet)
-        yield running
-        running.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

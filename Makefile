@@ -9,6 +9,7 @@
 # make notebooks  execute all chapters in place; make notebooks ONLY=05 only one
 # make teach      set up what an instructor needs besides: nbgrader, for python -m aelib.teach
 # make assignments  write the student versions of the assignments into notebooks/assignments
+# make lighthouse measure five pages of the built book: speed, accessibility, search engines
 # make clean      remove what was built; the environment stays (make distclean removes it too)
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 INSTALLED := $(VENV)/installed
 TEACH := $(VENV)/teach-installed
 
-.PHONY: book lite pdf linkcheck test lint serve lab launch notebooks teach assignments clean distclean
+.PHONY: book lite pdf linkcheck test lint serve lab launch notebooks teach assignments lighthouse clean distclean
 
 book: $(INSTALLED)
 	rm -rf _build/html
@@ -72,6 +73,10 @@ assignments: $(TEACH)
 $(TEACH): $(INSTALLED) requirements-teach.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teach.txt
 	touch $@
+
+# Needs Chromium and, the first time, the npm registry.
+lighthouse: book
+	$(BIN)/python -m benchmarks.lighthouse
 
 $(INSTALLED): requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,6 +1,7 @@
 """What several test files share. The environment is set here, before numpy is imported."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")
@@ -9,6 +10,7 @@ import hypothesis
 import matplotlib
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from built_book import HTML, QUIET, find_browser
 
 from aelib import byhand
@@ -61,11 +63,9 @@ def autograd():
     return loss_and_grad
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pages():
     """Every page of the book, parsed, by its path relative to the book's folder."""
-    from bs4 import BeautifulSoup
-
     if not (HTML / "index.html").exists():
         pytest.fail("there is no built book: run `make book` first")
     found = {
@@ -77,7 +77,7 @@ def pages():
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     """A real browser, without a window."""
     from playwright.sync_api import sync_playwright

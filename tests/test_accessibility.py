@@ -1,0 +1,133 @@
+"""Every page is checked by axe-core in light and dark, and what axe cannot see is checked here."""
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+
+HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ALL = {
+    "runOnly": {"type": "tag", "values": STANDARDS},
+    # Not on by default, but Lighthouse counts it.
+    "rules": {"label-content-name-mismatch": {"enabled": True}},
+    "resultTypes": ["violations"],
+    "preload": False,
+}
+# In the dark only the colours differ, on a phone everything but the colours.
+COLOURS = {
+    "runOnly": ["color-contrast", "link-in-text-block"],
+    "resultTypes": ["violations"],
+    "preload": False,
+}
+PLACES = {**ALL, "rules": {**ALL["rules"], "color-contrast": {"enabled": False}}}
+# Formulas are three quarters of a chapter's elements and have the colour of their paragraph; what a
+# screen reader gets of them is tested below.
+WHERE = {"exclude": [[".katex"]]}
+
+
+def everything(pages):
+    return [*pages, Path("genindex.html"), Path("search.html")]
+
+
+def violations(tab, options):
+    # axe asks for the place of every element; sections that are laid out late would be laid out
+    # again for each answer.
+    tab.add_style_tag(content="section { content-visibility: visible !important }")
+    tab.evaluate("document.fonts.ready.then(() => 0)")
+    tab.keyboard.press("Shift")  # whoever uses the keyboard
+    tab.wait_for_function("document.documentElement.dataset.scrollable")
+    tab.evaluate(AXE.read_text(encoding="utf-8"))
+    found = tab.evaluate("([where, options]) => axe.run(where, options)", [WHERE, options])
+    return [
+        f"{rule['id']}: {node['html'][:160]} ({node['failureSummary'][:200]})"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "options"),
+    [(1280, "light", ALL), (1280, "dark", COLOURS), (375, "light", PLACES)],
+    ids=["light", "dark", "phone"],
+)
+def test_axe_finds_nothing(browser, pages, width, scheme, options):
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    tab = context.new_page()
+    found = {}
+    for path in everything(pages):
+        tab.goto((HTML / path).as_uri(), wait_until="load")
+        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+        if wrong := violations(tab, options):
+            found[str(path)] = wrong
+    context.close()
+    assert not found
+
+
+def test_axe_would_find_a_mistake(browser):
+    tab = browser.new_page()
+    tab.set_content(
+        '<html lang="en" data-scrollable="known"><title>t</title><main><h1>h</h1>'
+        '<p style="color:#aaa">faint</p><img src="data:,"></main>'
+    )
+    found = " ".join(violations(tab, ALL))
+    tab.close()
+    assert "color-contrast" in found
+    assert "image-alt" in found
+
+
+def test_a_screen_reader_is_given_formulas_as_mathematics(browser, pages):
+    tab = browser.new_page()
+    chapter = next(path for path in pages if path.stem.startswith("05-"))
+    tab.goto((HTML / chapter).as_uri(), wait_until="load")
+    formulas = tab.locator("article .katex").count()
+    assert formulas > 100
+    session = tab.context.new_cdp_session(tab)
+    session.send("Accessibility.enable")  # as if a screen reader were running
+    for _ in range(40):  # the browser builds the tree for screen readers bit by bit
+        tree = session.send("Accessibility.getFullAXTree")["nodes"]
+        roles = [node.get("role", {}).get("value") for node in tree]
+        # Those in folded solutions are spoken once these are open.
+        if roles.count("MathMLMath") >= 0.8 * formulas:
+            break
+        tab.wait_for_timeout(250)
+    else:
+        pytest.fail(f"{roles.count('MathMLMath')} of {formulas} formulas are exposed")
+    headings = tab.locator("article :is(h1, h2)").count()
+    assert roles.count("heading") >= headings
+    tab.close()
+
+
+def test_each_id_stands_once_and_the_landmarks_are_there(pages):
+    for path, page in pages.items():
+        ids = [tag["id"] for tag in page.find_all(id=True)]
+        twice = {name for name in ids if ids.count(name) > 1}
+        assert not twice, (path, twice)
+        assert len(page.select("h1")) == 1, path
+        assert len(page.select("main")) == 1, path
+        names = [nav.get("aria-label") for nav in page.select("nav, [role=navigation]")]
+        assert {"Book", "Main", "Pages"} <= {name for name in names if name}, path
+        for label in page.select("nav[aria-labelledby]"):
+            assert label["aria-labelledby"] in ids, path
+
+
+def test_the_first_tab_stop_skips_to_the_text_and_the_focus_can_be_seen(browser, pages):
+    tab = browser.new_page(viewport={"width": 1280, "height": 800})
+    tab.goto((HTML / "book" / "notation.html").as_uri(), wait_until="load")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.getAttribute('href')") == "#main-content"
+    tab.keyboard.press("Enter")
+    for _ in range(12):
+        tab.keyboard.press("Tab")
+        shown = tab.evaluate(
+            "(() => { const s = getComputedStyle(document.activeElement);"
+            " return [document.activeElement.outerHTML.slice(0, 90),"
+            " (s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2)"
+            " || s.boxShadow !== 'none'] })()"
+        )
+        assert shown[1], shown[0]
+    assert tab.evaluate("document.activeElement.closest('main') !== null")
+    tab.close()

@@ -1,7 +1,6 @@
 """What several test files share. The environment is set here, before numpy is imported."""
 
 import os
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")

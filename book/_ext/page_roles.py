@@ -10,7 +10,10 @@ REPLACED = (
     (r'<div id="jb-print-docs-body".*?(?=<div id="searchbox">)', ""),
     # A second header that no width shows. The theme's script asks for it, but it also ties the side
     # bars to the first button of their kind, which stands in here: on a phone they would not open.
-    (r'<header id="pst-header"[^>]*>.*?</header>', '<header id="pst-header" hidden></header>'),
+    (
+        r'<header id="pst-header"[^>]*>.*?</header>',
+        '<header id="pst-header" class="bd-header" hidden></header>',
+    ),
     (r'title="Toggle primary sidebar"', 'title="Contents of the book"'),
     (r'title="Toggle secondary sidebar"', 'title="On this page"'),
     # An empty place for advertisements.

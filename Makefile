@@ -23,6 +23,7 @@ ONLY ?=
 RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 PATH="$(CURDIR)/$(BIN):$$PATH"
 INSTALLED := $(VENV)/installed
 TEACH := $(VENV)/teach-installed
+TESTED := $(VENV)/tested-installed
 
 .PHONY: book lite pdf linkcheck test lint serve lab launch notebooks teach assignments lighthouse clean distclean
 
@@ -47,7 +48,7 @@ test: lint book
 	$(RUN) $(BIN)/python -m pytest -n 2 tests --ignore tests/grading
 	$(RUN) $(BIN)/python -m pytest tests/grading
 
-lint: $(TEACH)
+lint: $(TESTED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -77,6 +78,11 @@ $(TEACH): $(INSTALLED) requirements-teach.txt
 # Needs Chromium and, the first time, the npm registry.
 lighthouse: book
 	$(BIN)/python -m benchmarks.lighthouse
+
+# A real JupyterHub is started in the tests.
+$(TESTED): $(TEACH) hub/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r hub/requirements.txt
+	touch $@
 
 $(INSTALLED): requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

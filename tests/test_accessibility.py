@@ -68,7 +68,8 @@ def test_axe_finds_nothing(browser, pages, width, scheme, options):
 def test_axe_would_find_a_mistake(browser):
     tab = browser.new_page()
     tab.set_content(
-        '<html lang="en" data-scrollable="known" data-laid-out="whole"><title>t</title><main><h1>h</h1>'
+        '<html lang="en" data-scrollable="known" data-laid-out="whole"><title>t</title>'
+        "<main><h1>h</h1>"
         '<p style="color:#aaa">faint</p><img src="data:,"></main>'
     )
     found = " ".join(violations(tab, ALL))

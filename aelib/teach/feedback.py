@@ -14,7 +14,7 @@ from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreproce
 
 from aelib.progress import progress_bar
 from aelib.teach import restore
-from aelib.teach.course import Course, NbgraderError, convert, write
+from aelib.teach.course import EXCHANGE_FILES, Course, NbgraderError, convert, write
 from aelib.teach.release import read
 from aelib.teach.restore import hidden_lines, is_test
 
@@ -127,10 +127,17 @@ def feedback_of(course: Course, assignment: str, student: str, secrets: set[str]
         convert(converter)
         page = Path(folder) / student / assignment / f"{assignment}.html"
         html = page.read_text(encoding="utf-8")
+        stamps = {
+            name: page.with_name(name).read_text(encoding="utf-8", errors="replace")
+            for name in EXCHANGE_FILES
+            if page.with_name(name).is_file()
+        }
     text = BeautifulSoup(html, "html.parser").get_text()
     leaked = sorted(secret for secret in secrets if secret in text)
     if leaked:
         raise restore.CannotGradeError(f"it would show a hidden test: {leaked[0]!r}")
     target = course.root / "feedback" / student / assignment / f"{assignment}.html"
+    for name, stamp in stamps.items():
+        write(target.with_name(name), stamp)
     write(target, html)
     return target

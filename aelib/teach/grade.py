@@ -22,7 +22,7 @@ from nbgrader.coursedir import CourseDirectory
 
 from aelib.progress import progress_bar
 from aelib.teach import restore, sandbox
-from aelib.teach.course import Course, NbgraderError, convert, write
+from aelib.teach.course import EXCHANGE_FILES, Course, NbgraderError, convert, write
 from aelib.teach.limits import Limits
 from aelib.teach.release import read
 
@@ -317,9 +317,12 @@ def note_in_gradebook(course: Course, assignment: str, outcome: Outcome) -> Outc
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
-    stamp = course.root / "submitted" / outcome.student / assignment / "timestamp.txt"
-    if stamp.exists():
-        shutil.copy(stamp, executed_path(course, assignment, outcome.student).parent)
+    for name in EXCHANGE_FILES:
+        stamp = course.root / "submitted" / outcome.student / assignment / name
+        beside = executed_path(course, assignment, outcome.student).with_name(name)
+        beside.unlink(missing_ok=True)
+        if stamp.is_file():
+            shutil.copyfile(stamp, beside)
     converter = Autograde(coursedir=CourseDirectory(config=config), config=config)
     converter.force = True
     try:

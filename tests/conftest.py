@@ -69,7 +69,7 @@ def pages():
         pytest.fail("there is no built book: run `make book` first")
     found = {
         path.relative_to(HTML): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        for folder in ("book", "notebooks")
+        for folder in ("book", "notebooks", "notebooks/assignments")
         for path in sorted((HTML / folder).glob("*.html"))
     }
     assert len(found) >= 10

@@ -111,8 +111,15 @@ def write_entrance(app: Any, exception: Exception | None) -> None:
     )
 
 
+def name_logo(app: Any, config: Any) -> None:
+    """Put the book's title beside its logo, which then needs no words of its own."""
+    # In _config.yml this would replace all other options of the theme, the launch buttons too.
+    config.html_theme_options["logo"] = {"text": config.html_title, "alt_text": ""}
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Describe each page while it is written, and the whole when all are."""
+    app.connect("config-inited", name_logo)
     app.connect("html-page-context", add_tags)
     app.connect("build-finished", write_entrance, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

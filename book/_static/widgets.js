@@ -44,6 +44,8 @@
       URL.revokeObjectURL(address);
       await module.default.render({ model: makeModel(state), el: place });
       figure?.classList.add("is-live");
+      // A picture that is not shown would not be fetched, and be missing when the page is printed.
+      for (const still of figure?.querySelectorAll("img") ?? []) still.loading = "eager";
     } catch (error) {
       place.remove();
       console.error("an interactive figure could not be shown", error);

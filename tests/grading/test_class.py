@@ -273,7 +273,10 @@ except OSError as reason:
         "Pia Score": Case(last(SHOWS_FALSE_SCORE), LOST_LAST),
         "Quy Memory": Case(extra("hog = bytearray(20_000_000_000)")),
         "Ron Hog": Case(
-            extra("import numpy\nhog = [numpy.ones(10_000_000) for _ in range(60)]"), note="memory"
+            extra(
+                "import numpy\nhog = [numpy.ones(10_000_000) for _ in range(40)]\nimport time\ntime.sleep(5)"
+            ),
+            note="memory",
         ),
         "Sal Disk": Case(extra(FILLS_DISK), note="files"),
         "Tia Shell": Case(extra("%%bash\nls -la /\nrm -rf / 2> /dev/null\ntrue")),

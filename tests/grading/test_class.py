@@ -161,6 +161,9 @@ CATCHES_EVERYTHING = """    while True:
             pass"""
 CHILDREN = f"""import subprocess
 children = [subprocess.Popen(["sleep", "{MARK}"], start_new_session=True) for _ in range(%d)]"""
+FILLS_MEMORY = """import numpy, time
+hog = [numpy.ones(10_000_000) for _ in range(40)]
+time.sleep(5)"""
 FILLS_DISK = """import time
 for k in range(3):
     open(f"big{k}", "wb").write(bytes(90_000_000))
@@ -272,12 +275,7 @@ except OSError as reason:
         ),
         "Pia Score": Case(last(SHOWS_FALSE_SCORE), LOST_LAST),
         "Quy Memory": Case(extra("hog = bytearray(20_000_000_000)")),
-        "Ron Hog": Case(
-            extra(
-                "import numpy\nhog = [numpy.ones(10_000_000) for _ in range(40)]\nimport time\ntime.sleep(5)"
-            ),
-            note="memory",
-        ),
+        "Ron Hog": Case(extra(FILLS_MEMORY), note="memory"),
         "Sal Disk": Case(extra(FILLS_DISK), note="files"),
         "Tia Shell": Case(extra("%%bash\nls -la /\nrm -rf / 2> /dev/null\ntrue")),
         "Uma Markdown": Case(as_markdown),

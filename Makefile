@@ -41,7 +41,7 @@ pdf: book
 	$(BIN)/python book/print/make_pdf.py
 
 linkcheck: $(INSTALLED)
-	$(BIN)/jupyter-book build . --all --builder linkcheck
+	$(BIN)/jupyter-book build . --all --builder linkcheck --path-output _build/links
 
 test: lint book
 	$(RUN) $(BIN)/python -m pytest --nbval -n 2 --dist loadscope notebooks/*.ipynb

@@ -268,7 +268,7 @@ def test_on_a_phone_the_side_bars_open_and_close(browser):
 
 def test_a_chapter_tells_how_long_it_takes_to_read(pages):
     for path, page in pages.items():
-        if path.parts[0] == "notebooks":
+        if path.parent.as_posix() == "notebooks":
             line = page.select_one("article .admonition").get_text(" ")
             (said,) = re.findall(r"Reads in\s+about (\d+) minutes", line)
             assert 5 <= int(said) <= 90, path

@@ -234,13 +234,15 @@ def test_paper_shows_the_text_and_not_the_frame(tab):
         "(() => { const of = s => getComputedStyle(document.querySelector(s));"
         " return [of('body').backgroundColor, of('article figure').breakInside,"
         " of('article p a.reference').color, of('article pre').whiteSpace,"
+        " of('article .cell_input pre span:not(:empty)').color,"
         " document.querySelector('article').getBoundingClientRect().width] })()"
     )
     assert style[0] in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
     assert style[1] == "avoid"
     assert sum(map(int, re.findall(r"\d+", style[2])[:3])) < 300  # dark enough on paper
     assert style[3] == "pre-wrap"
-    assert style[4] > 1100
+    assert sum(map(int, re.findall(r"\d+", style[4])[:3])) < 300
+    assert style[5] > 1100
     assert tab.pdf(format="A4").startswith(b"%PDF")
 
 

@@ -66,8 +66,8 @@ def collect(course: Course, assignment: str, source: Path) -> Collected:
     course.source(assignment)
     roster = students.of_course(course)
     result = Collected([], [], [], [])
-    with tempfile.TemporaryDirectory(prefix="aelib-collect-") as name:
-        unpacked = Path(name)
+    with tempfile.TemporaryDirectory(prefix="aelib-collect-") as temporary:
+        unpacked = Path(temporary)
         if source.is_dir():
             found = from_folder(source)
         elif zipfile.is_zipfile(source):
@@ -75,8 +75,16 @@ def collect(course: Course, assignment: str, source: Path) -> Collected:
         else:
             raise ValueError(f"{source} is neither a folder nor a zip file")
         groups: dict[Student, dict[str, Path]] = {}
+        named: dict[str, str] = {}
         for path, file in sorted(found.items()):
             student, wanted = whose(path, roster)
+            if student is not None and not (MOODLE.match(path) or CANVAS.match(path)):
+                name = path.partition("/")[0].removesuffix(".ipynb")
+                if named.setdefault(student.id, name) != name:
+                    raise ValueError(
+                        f"{named[student.id]!r} and {name!r} would be one student, "
+                        f"{student.id!r}: rename one of them; nothing was collected"
+                    )
             if student is None:
                 result.notes.append(f"{path}: belongs to no student, left out")
                 continue

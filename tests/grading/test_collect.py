@@ -117,6 +117,15 @@ def test_a_folder_of_folders_or_of_notebooks(course, tmp_path):
     assert files_of(course, "ben") == {"ben.ipynb": "ben's"}
 
 
+def test_two_folders_are_never_taken_for_one_student(course, tmp_path):
+    for name in ("a b", "a-b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "toy.ipynb").write_text(name)
+    with pytest.raises(ValueError, match="'a b' and 'a-b' would be one student"):
+        collect(course, "toy", tmp_path / "in")
+    assert not (course.root / "submitted").exists()
+
+
 def test_a_later_submission_replaces_an_earlier_one_and_loses_nothing(course, tmp_path):
     folder = tmp_path / "in"
     (folder / "ann").mkdir(parents=True)

@@ -68,7 +68,11 @@ class Client(NotebookClient):
             if self.used[cell_index] > self.output_bytes:
                 if before <= self.output_bytes:
                     cell.outputs.append(stream("[more output was thrown away]\n"))
-                return None
+                if msg["msg_type"] != "execute_result":
+                    return None
+                # A score is a result, and must not be lost behind much output.
+                cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+                content["data"] = {"text/plain": str(content["data"].get("text/plain"))[:200]}
         return super().process_message(msg, cell, cell_index)
 
 
@@ -242,6 +246,9 @@ def tidy(nb: NotebookNode) -> None:
             # What a page of nbgrader's would run as a script has no place in it.
             for kind in set(output.get("data", {})) - SHOWN:
                 del output.data[kind]
+            # nbconvert writes a width or a height into its page without quotation marks.
+            if "metadata" in output:
+                output.metadata = {}
         settings = cell.metadata.get("nbgrader", {})
         if cell.cell_type != "code" or not settings.get("grade"):
             continue
@@ -253,8 +260,11 @@ def tidy(nb: NotebookNode) -> None:
                 output.name = "stdout"
         last = ast.parse(cell.source).body[-1:] if cell.source.strip() else []
         kept = failed[:1]
-        if not failed and last and isinstance(last[0], ast.Expr) and results:
-            shown = str(results[-1].data.get("text/plain", ""))
+        # A call may be there for its assertions; any other last expression is the score.
+        scores = bool(last) and isinstance(last[0], ast.Expr)
+        must = scores and not isinstance(last[0].value, ast.Call)
+        if not failed and scores and (results or must):
+            shown = str(results[-1].data.get("text/plain", "")) if results else ""
             if is_score(shown, float(settings["points"])):
                 kept = [results[-1]]
             else:

@@ -49,7 +49,9 @@ def command(folder: Path, limits: Limits) -> list[str]:
     """
     mebibyte = 1024 * 1024
     words = [
-        "bwrap", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+        # bubblewrap's own environment can be read inside, in /proc/1/environ: empty it too.
+        "env", "-i", "PATH=/usr/bin:/bin", shutil.which("bwrap") or "bwrap",
+        "--die-with-parent", "--new-session", "--cap-drop", "ALL",
         "--unshare-user-try", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup-try", "--hostname", "sandbox",
         "--proc", "/proc", "--dev", "/dev",

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -183,7 +184,7 @@ def run_collect(given: argparse.Namespace) -> int:
     for note in result.notes:
         print(note)
     print(f"{len(result.new)} new, {len(result.changed)} changed, {len(result.same)} as before.")
-    return 0
+    return 1 if result.failed else 0
 
 
 def run_grade(given: argparse.Namespace) -> int:
@@ -253,4 +254,8 @@ RUN = {
 }
 
 if __name__ == "__main__":
+    # A closed terminal or a shut-down ends a run as Ctrl-C does: nothing is left running or lost.
+    for number in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, number):
+            signal.signal(getattr(signal, number), signal.default_int_handler)
     sys.exit(main())

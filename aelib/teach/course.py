@@ -16,11 +16,13 @@
       feedback/S/A/A.html    what S gets back
 """
 
+import hashlib
 import json
 import logging
 import os
 import re
 import sys
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "autoencoders"
 # No script of a student's runs in the page of whoever grades it.
 c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
+c.HTMLExporter.filters = {"markdown2html": "aelib.teach.markdown.harmless_html"}
 """
 
 # What nbgrader's exchange puts beside a submission: when it came, and a secret that the name of its
@@ -65,6 +68,11 @@ class Course:
             raise ValueError(
                 f"{root} is not the folder of a course: it has no nbgrader_config.py; make a "
                 "course with `python -m aelib.teach init FOLDER`, or name its folder with --course"
+            )
+        if set("[]*?") & set(str(self.root)):
+            raise ValueError(
+                f"nbgrader cannot work in {self.root}: it takes [, ], * and ? in a path for "
+                "patterns; move the course to a folder whose path has none of them"
             )
         # nbgrader starts `alembic` by name when it makes a gradebook; it lies beside this Python.
         beside = str(Path(sys.executable).parent)
@@ -125,6 +133,15 @@ class Course:
             return {}
         return found if isinstance(found, dict) else {}
 
+    def no_grade(self, assignment: str, student: str) -> str:
+        """Return why what a student handed in has no grade; empty if it has one."""
+        record = self.record(assignment, student)
+        if not record:
+            return "not graded yet"
+        if record.get("content") != content_of(self.root / "submitted" / student / assignment):
+            return "handed in again since it was graded: grade it first"
+        return str(record["reason"])
+
 
 class NbgraderError(Exception):
     """A step of nbgrader's that failed; the message is what it logged."""
@@ -170,9 +187,54 @@ def write(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
+def fingerprint(path: Path, *more: str) -> str:
+    """Return a checksum of a file or of a folder's files, and of texts beside them."""
+    digest = hashlib.sha256()
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        # A file handed in by hand may have a name that is not UTF-8.
+        digest.update(f"{name}\0{file.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+        digest.update(file.read_bytes())
+    for text in more:
+        digest.update(f"\0{text}".encode())
+    return digest.hexdigest()
+
+
+def content_of(folder: Path) -> str:
+    """Return a checksum of what a student handed in; empty if it cannot be read."""
+    try:
+        return fingerprint(folder)
+    except OSError:
+        return ""
+
+
 def student_id(text: str) -> str:
-    """Return a student's id that is safe as the name of a folder."""
-    safe = re.sub(r"[^\w.@+-]+", "-", text.strip()).strip("-.")
-    if not safe:
+    """Return a student's id that is safe as the name of a folder, and in a table."""
+    # Letters of many scripts are written with marks, which may come composed or apart.
+    kept = (
+        c if c.isalnum() or c in "_.@+-" or unicodedata.category(c) in ("Mn", "Mc") else "-"
+        for c in unicodedata.normalize("NFC", text)
+    )
+    safe = re.sub("-{2,}", "-", "".join(kept)).strip("-.+@")
+    if not any(c.isalnum() for c in safe):
         raise ValueError(f"{text!r} cannot be the id of a student: no letter or digit in it")
-    return safe[:100]
+    return shortened(safe)
+
+
+def shortened(name: str, most: int = 200) -> str:
+    """Return a name of a file, cut to so many bytes; a checksum then keeps it apart from others."""
+    stem, dot, ending = name.rpartition(".")
+    if not stem or len(ending) > 10:
+        stem, dot, ending = name, "", ""
+    whole = name.encode()
+    if len(whole) <= most:
+        return name
+    mark = hashlib.sha256(whole).hexdigest()[:12]
+    room = most - len(f"-{mark}{dot}{ending}".encode())
+    return f"{stem.encode()[:room].decode(errors='ignore')}-{mark}{dot}{ending}"
+
+
+def printable(text: str, most: int = 300) -> str:
+    """Return a text that came from a student so that a terminal and a file can take it."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:most])

@@ -7,20 +7,25 @@ whatever a submission does to the program that listens to it stays with that sub
 import ast
 import asyncio
 import contextlib
+import ctypes
 import json
 import logging
 import os
 import shutil
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 import nbformat
 import psutil
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_async
@@ -30,10 +35,16 @@ from nbformat import NotebookNode
 
 from aelib.teach import sandbox
 from aelib.teach.limits import Limits
+from aelib.teach.restore import is_test
+
+if sys.platform == "linux":
+    import resource
 
 # The kinds of output that are kept: text and pictures.
-SHOWN = {"text/plain", "text/latex", "image/png", "image/jpeg"}
+SHOWN = {"text/plain", "image/png", "image/jpeg"}
 MOST_FILES = 20_000  # that a notebook may have written
+MOST_DEEP = 100  # folders within folders
+FULL_CELLS = 25  # so many times the output of one cell is kept of a whole notebook
 RESTARTS = 3  # how often a notebook is begun again without the cell that brought its kernel down
 
 
@@ -64,9 +75,12 @@ class Client(NotebookClient):
             content["traceback"] = [str(t)[:5000] for t in content.get("traceback", [])[:30]]
         elif msg["msg_type"] in ("stream", "display_data", "execute_result"):
             before = self.used.get(cell_index, 0)
+            room = min(
+                self.output_bytes, FULL_CELLS * self.output_bytes - sum(self.used.values()) + before
+            )
             self.used[cell_index] = before + len(json.dumps(content, default=str))
-            if self.used[cell_index] > self.output_bytes:
-                if before <= self.output_bytes:
+            if self.used[cell_index] > room:
+                if before <= room:
                     cell.outputs.append(stream("[more output was thrown away]\n"))
                 if msg["msg_type"] != "execute_result":
                     return None
@@ -108,8 +122,9 @@ async def attempt(
     manager.words = [*kernel, "--HistoryManager.enabled=False"]
     if sandboxed:
         manager.words = sandbox.command(folder, limits) + manager.words
-        # A socket in a folder is the only way in to a kernel that has no network.
-        manager.transport, manager.ip = "ipc", str(folder / "ipc" / "k")
+        # A socket in a folder is the only way in to a kernel that has no network. Its name counts
+        # from where kernel and listener stand, because it has room for a hundred letters only.
+        manager.transport, manager.ip = "ipc", "../ipc/k"
     client = Client(
         nb,
         km=manager,
@@ -191,6 +206,7 @@ def excess_of(manager: Kernel, folder: Path, limits: Limits, deadline: float) ->
         with contextlib.suppress(psutil.Error):
             memory += process.memory_info().rss
     disk, files = written(folder)
+    disk += unlinked(processes)
     if memory > limits.memory_mb * 2**20:
         return f"the notebook took more than {limits.memory_mb} MB of memory"
     if len(processes) > limits.processes:
@@ -205,7 +221,10 @@ def excess_of(manager: Kernel, folder: Path, limits: Limits, deadline: float) ->
 def written(folder: Path) -> tuple[int, int]:
     """Return the bytes and the number of files in a folder that may change at any moment."""
     size = count = 0
-    for place, _, files in os.walk(folder):
+    for place, folders, files in os.walk(folder):
+        count += len(folders)
+        if len(Path(place).parts) - len(folder.parts) > MOST_DEEP:
+            return size, MOST_FILES + 1
         for file in files:
             count += 1
             with contextlib.suppress(OSError):
@@ -213,6 +232,19 @@ def written(folder: Path) -> tuple[int, int]:
         if count > MOST_FILES:
             break
     return size, count
+
+
+def unlinked(processes: list[psutil.Process]) -> int:
+    """Return the bytes in files that processes hold open and that no folder shows."""
+    found = {}
+    for process in processes:
+        with contextlib.suppress(OSError):  # it has ended, or there is no /proc here
+            for entry in os.scandir(f"/proc/{process.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    file = os.stat(entry.path)
+                    if stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
+                        found[file.st_dev, file.st_ino] = 512 * file.st_blocks
+    return sum(found.values())
 
 
 def family(manager: Kernel) -> list[psutil.Process]:
@@ -249,8 +281,7 @@ def tidy(nb: NotebookNode) -> None:
             # nbconvert writes a width or a height into its page without quotation marks.
             if "metadata" in output:
                 output.metadata = {}
-        settings = cell.metadata.get("nbgrader", {})
-        if cell.cell_type != "code" or not settings.get("grade"):
+        if cell.cell_type != "code" or not is_test(cell):
             continue
         failed = [output for output in cell.outputs if output.output_type == "error"]
         results = [output for output in cell.outputs if output.output_type == "execute_result"]
@@ -258,19 +289,28 @@ def tidy(nb: NotebookNode) -> None:
         for output in others:
             if output.output_type == "stream":
                 output.name = "stdout"
-        last = ast.parse(cell.source).body[-1:] if cell.source.strip() else []
+        last = last_statement(cell.source)
         kept = failed[:1]
         # A call may be there for its assertions; any other last expression is the score.
-        scores = bool(last) and isinstance(last[0], ast.Expr)
-        must = scores and not isinstance(last[0].value, ast.Call)
+        scores = isinstance(last, ast.Expr)
+        must = isinstance(last, ast.Expr) and not isinstance(last.value, ast.Call)
         if not failed and scores and (results or must):
             shown = str(results[-1].data.get("text/plain", "")) if results else ""
-            if is_score(shown, float(settings["points"])):
+            most = cell.metadata.nbgrader.points
+            if is_score(shown, float(most)):
                 kept = [results[-1]]
             else:
-                why = f"the test ended with {shown[:60]!r}, not with 0 to {settings['points']}"
+                why = f"the test ended with {shown[:60]!r}, not with 0 to {most}"
                 kept = [error("NoScore", why)]
         cell.outputs = others + kept
+
+
+def last_statement(source: str) -> ast.stmt | None:
+    """Return the last statement of a cell, which may hold IPython's own magic."""
+    try:
+        return next(reversed(ast.parse(TransformerManager().transform_cell(source)).body), None)
+    except SyntaxError:  # the cell has failed with it
+        return None
 
 
 def is_score(text: str, most: float) -> bool:
@@ -304,17 +344,18 @@ def execute(
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    with tempfile.TemporaryDirectory(prefix="aelib-", ignore_cleanup_errors=True) as name:
+    with temporary_folder("aelib-") as room:
         for trial in range(RESTARTS + 1):
-            folder = Path(name).resolve() / str(trial)
+            folder = room / str(trial)
             for part in ("ipc", "home", "tmp"):
                 (folder / part).mkdir(parents=True)
             copy_folder(files, folder / "work")
             copy_folder(fonts, folder / "matplotlib")
-            down = asyncio.run(
-                attempt(nb, folder, limits, sandboxed=sandboxed, deadline=deadline, skip=skip)
-            )
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.chdir(folder / "work"):
+                down = asyncio.run(
+                    attempt(nb, folder, limits, sandboxed=sandboxed, deadline=deadline, skip=skip)
+                )
+            remove(folder)
             if down is None:
                 break
             index, why = down
@@ -327,6 +368,27 @@ def execute(
     tidy(nb)
 
 
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Make a folder that is gone afterwards, whatever a submission did in it."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, also one that forbids it or that is nested a thousand deep."""
+    if os.name == "nt":
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    # Python's rmtree calls itself for each level, and gives up.
+    for words in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        if folder.exists():
+            subprocess.run([*words, str(folder)], check=False, capture_output=True)
+
+
 def copy_folder(source: Path | None, target: Path) -> None:
     """Copy a folder's files, or make an empty one."""
     if source is None or not source.is_dir():
@@ -335,22 +397,35 @@ def copy_folder(source: Path | None, target: Path) -> None:
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.ipynb", ".*"))
 
 
+def bound_to_parent(limits: Limits) -> None:
+    """End this process with the one that waits for it, and before it takes too much memory."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+        # A message of any size that a kernel sends is held here; the kernel has a limit of its own.
+        resource.setrlimit(resource.RLIMIT_AS, ((limits.memory_mb + 4096) * 2**20, most))
+
+
 def main() -> None:
     """Read the job from standard input as JSON, and write the executed notebook."""
     # A kernel that dies is what this program is for; nbclient would report each on stderr.
     logging.getLogger("traitlets").setLevel(logging.CRITICAL)
     job = json.load(sys.stdin)
+    limits = Limits(**job["limits"])
+    bound_to_parent(limits)
     nb = nbformat.read(job["notebook"], as_version=4)
     execute(
         nb,
         files=Path(job["files"]) if job["files"] else None,
-        limits=Limits(**job["limits"]),
+        limits=limits,
         sandboxed=job["sandboxed"],
         fonts=Path(job["fonts"]) if job["fonts"] else None,
     )
     target = Path(job["output"])
     part = target.with_suffix(".part")
-    part.write_text(nbformat.writes(nb), encoding="utf-8")
+    # Half a surrogate pair can be printed, and cannot be written.
+    part.write_text(nbformat.writes(nb), encoding="utf-8", errors="replace")
     os.replace(part, target)
 
 

@@ -61,18 +61,20 @@ def grades(course: Course, assignment: str, *, unfinished: bool = False) -> list
     """
     course.skeleton(assignment)
     found = []
+    handed_in = course.submissions(assignment)
     everyone = students.of_course(course)
+    listed = {student.id for student in everyone}
+    everyone += [Student(name) for name in handed_in if name not in listed]
     with course.gradebook() as gradebook:
         known = gradebook.find_assignment(assignment)
         duedate, most = str(known.duedate or ""), float(known.max_score)
         for student in everyone:
             empty = Grade(student, None, None, None, most, "", duedate, "")
-            record = course.record(assignment, student.id)
-            if student.id not in course.submissions(assignment):
+            if student.id not in handed_in:
                 found.append(empty._replace(reason="no submission"))
                 continue
-            if not record or record["reason"]:
-                found.append(empty._replace(reason=record.get("reason") or "not graded yet"))
+            if reason := course.no_grade(assignment, student.id):
+                found.append(empty._replace(reason=reason))
                 continue
             try:
                 submission = gradebook.find_submission(assignment, student.id)
@@ -156,6 +158,11 @@ def shown(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
+def as_text(value: str) -> str:
+    """Return a text of a student's as a cell that a spreadsheet does not take for a formula."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
 def nbgrader_row(assignment: str, grade: Grade) -> dict[str, Any]:
     """Return a row with nbgrader's columns, and the reason."""
     return {
@@ -163,14 +170,14 @@ def nbgrader_row(assignment: str, grade: Grade) -> dict[str, Any]:
         "duedate": grade.duedate,
         "timestamp": grade.timestamp,
         "student_id": grade.student.id,
-        "last_name": grade.student.last_name,
-        "first_name": grade.student.first_name,
-        "email": grade.student.email,
+        "last_name": as_text(grade.student.last_name),
+        "first_name": as_text(grade.student.first_name),
+        "email": as_text(grade.student.email),
         "raw_score": shown(grade.raw),
         "late_submission_penalty": shown(grade.penalty),
         "score": shown(grade.score),
         "max_score": shown(grade.most),
-        "reason": grade.reason,
+        "reason": as_text(grade.reason),
     }
 
 
@@ -178,7 +185,7 @@ def canvas_row(assignment: str, grade: Grade) -> dict[str, Any]:
     """Return a row as Canvas imports it."""
     student = grade.student
     return {
-        "Student": f"{student.last_name}, {student.first_name}".strip(", ") or student.id,
+        "Student": as_text(f"{student.last_name}, {student.first_name}".strip(", ") or student.id),
         "ID": student.lms_user_id,
         "SIS User ID": "",
         "SIS Login ID": student.id,
@@ -192,11 +199,11 @@ def moodle_row(assignment: str, grade: Grade) -> dict[str, Any]:
     student = grade.student
     return {
         "ID number": student.id,
-        "First name": student.first_name,
-        "Last name": student.last_name,
-        "Email address": student.email,
+        "First name": as_text(student.first_name),
+        "Last name": as_text(student.last_name),
+        "Email address": as_text(student.email),
         assignment: shown(grade.score),
-        "Feedback comments": grade.reason,
+        "Feedback comments": as_text(grade.reason),
     }
 
 

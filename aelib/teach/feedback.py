@@ -14,7 +14,7 @@ from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreproce
 
 from aelib.progress import progress_bar
 from aelib.teach import restore
-from aelib.teach.course import EXCHANGE_FILES, Course, NbgraderError, convert, write
+from aelib.teach.course import EXCHANGE_FILES, Course, NbgraderError, convert, printable, write
 from aelib.teach.release import read
 from aelib.teach.restore import hidden_lines, is_test
 
@@ -100,17 +100,16 @@ def feedback(
         for student in submissions:
             try:
                 written.append(feedback_of(course, assignment, student, secrets))
-            except (restore.CannotGradeError, NbgraderError) as reason:
-                refused[student] = str(reason)
+            except (restore.CannotGradeError, NbgraderError, OSError) as reason:
+                refused[student] = printable(str(reason))
             bar.update()
     return written, refused
 
 
 def feedback_of(course: Course, assignment: str, student: str, secrets: set[str]) -> Path:
     """Write one student's feedback, if there is any that shows none of the secret lines."""
-    record = course.record(assignment, student)
-    if not record or record["reason"]:
-        raise restore.CannotGradeError(record.get("reason") or "not graded yet")
+    if reason := course.no_grade(assignment, student):
+        raise restore.CannotGradeError(reason)
     with tempfile.TemporaryDirectory(prefix="aelib-feedback-") as folder:
         config = course.config(
             assignment_id=assignment, student_id=student, feedback_directory=folder

@@ -1,6 +1,5 @@
 """Grade a class: each submission in a process of its own, the gradebook written by this one."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,13 +15,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
+from filelock import FileLock, Timeout
 from nbformat import NotebookNode
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import parse_utc
 
 from aelib.progress import progress_bar
 from aelib.teach import restore, sandbox
-from aelib.teach.course import EXCHANGE_FILES, Course, NbgraderError, convert, write
+from aelib.teach.course import (
+    EXCHANGE_FILES,
+    Course,
+    NbgraderError,
+    content_of,
+    convert,
+    fingerprint,
+    printable,
+    write,
+)
+from aelib.teach.execute import temporary_folder
 from aelib.teach.limits import Limits
 from aelib.teach.release import read
 
@@ -112,7 +123,7 @@ def grade(
     ValueError
         If the assignment was not released, or a student has no submission.
     RuntimeError
-        If there is no working sandbox and one is wanted.
+        If there is no working sandbox and one is wanted, or this course is being graded already.
     KeyboardInterrupt
         If you stop it. What has been graded stays; the next run goes on from there.
     """
@@ -120,7 +131,7 @@ def grade(
     limits = limits or Limits()
     if sandboxed and (complaint := sandbox.complaint()):
         raise RuntimeError(complaint)
-    skeleton_path = course.skeleton(assignment)
+    course.skeleton(assignment)
     submissions = course.submissions(assignment)
     if students is not None:
         unknown = sorted(set(students) - set(submissions))
@@ -128,18 +139,41 @@ def grade(
             raise ValueError(f"no submission of {assignment!r} by {', '.join(unknown)}")
         submissions = {student: submissions[student] for student in sorted(set(students))}
 
+    lock = FileLock(course.root / "grading.lock")
+    try:
+        with lock.acquire(timeout=0):
+            outcomes, unchanged = grade_all(
+                course, assignment, submissions, jobs or os.cpu_count() or 1, sandboxed, limits,
+                again=again, show_progress=show_progress,
+            )  # fmt: skip
+    except Timeout as taken:
+        raise RuntimeError(
+            f"{course.root} is being graded by another run: wait for it, or stop it"
+        ) from taken
+    return Summary(sorted(outcomes), unchanged, time.monotonic() - begun)
+
+
+def grade_all(
+    course: Course, assignment: str, submissions: dict[str, Path], jobs: int, sandboxed: bool,
+    limits: Limits, *, again: bool, show_progress: bool,
+) -> tuple[list[Outcome], list[str]]:  # fmt: skip
+    """Grade what is new or has changed of some submissions; return also whose had not."""
+    skeleton_path = course.skeleton(assignment)
     rules = fingerprint(skeleton_path, *[str(value) for value in limits])
-    keys = {student: fingerprint(folder, rules) for student, folder in submissions.items()}
+    contents = {student: content_of(folder) for student, folder in submissions.items()}
+    keys = {student: f"{rules}-{content}" for student, content in contents.items() if content}
     todo = [
         student
         for student in submissions
-        if again or course.record(assignment, student).get("key") != keys[student]
+        if again
+        or student not in keys
+        or course.record(assignment, student).get("key") != keys[student]
     ]
     skeleton = read(skeleton_path)
     outcomes = []
     with (
         tempfile.TemporaryDirectory(prefix="aelib-grade-") as temporary,
-        Workers(jobs or os.cpu_count() or 1) as workers,
+        Workers(jobs) as workers,
         progress_bar(total=len(todo), desc="grading", unit="submission", show=show_progress) as bar,
     ):
         fonts = list_fonts(Path(temporary)) if todo else None
@@ -149,18 +183,27 @@ def grade(
             running[workers.submit(run, job, skeleton, workers)] = student
         for done in as_completed(running):
             outcome = done.result()
+            shown = f"{outcome.student:24s} not graded: {outcome.reason}"
             if not outcome.reason:
-                outcome = note_in_gradebook(course, assignment, outcome)
+                try:
+                    outcome = note_in_gradebook(course, assignment, outcome)
+                    shown = line(course, assignment, outcome)
+                except Exception as failure:  # it must not cost those after this one their grades
+                    reason = printable(f"no score kept: {type(failure).__name__}: {failure}")
+                    outcome = outcome._replace(reason=reason, settled=False)
+                    shown = f"{outcome.student:24s} not graded: {reason}"
             outcomes.append(outcome)
-            key = keys[outcome.student] if outcome.settled else ""
-            record = {**outcome._asdict(), "key": key}
+            record = {
+                **outcome._asdict(),
+                "key": keys.get(outcome.student, "") if outcome.settled else "",
+                "content": contents[outcome.student],
+            }
             path = course.record_path(assignment, outcome.student)
             write(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
             if show_progress:
-                bar.write(line(course, assignment, outcome))
+                bar.write(shown)
             bar.update()
-    unchanged = [student for student in submissions if student not in todo]
-    return Summary(sorted(outcomes), unchanged, time.monotonic() - begun)
+    return outcomes, [student for student in submissions if student not in todo]
 
 
 class Job(NamedTuple):
@@ -194,8 +237,11 @@ class Workers(ThreadPoolExecutor):
             self.shutdown(cancel_futures=True)
         return super().__exit__(*failure)
 
-    def call(self, words: list[str], given: str, seconds: float) -> tuple[int, str]:
-        """Run a command with text on its standard input; return its exit status and stderr."""
+    def call(self, words: list[str], given: str, seconds: float, folder: Path) -> tuple[int, str]:
+        """Run a command with text on its standard input; return its exit status and stderr.
+
+        What it writes to its temporary folder lies in ``folder``, and goes with it.
+        """
         with self.lock:
             if self.stopped:
                 raise InterruptedError("the run was stopped")
@@ -205,6 +251,7 @@ class Workers(ThreadPoolExecutor):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
+                env={**os.environ, "TMPDIR": str(folder)},
                 # Ctrl-C is for this process alone; it ends the others itself.
                 start_new_session=True,
             )
@@ -248,15 +295,16 @@ def run(job: Job, skeleton: NotebookNode, workers: Workers) -> Outcome:
         raise
     except Exception as failure:  # whatever it is, it must not cost others a grade
         reason, settled = f"{type(failure).__name__}: {failure}", False
-    return Outcome(job.student, reason, notes, round(time.monotonic() - begun, 1), settled)
+    seconds = round(time.monotonic() - begun, 1)
+    return Outcome(job.student, printable(reason), [printable(n) for n in notes], seconds, settled)
 
 
 def execute_apart(job: Job, notebook: NotebookNode, workers: Workers) -> str:
     """Execute a restored notebook in a process of its own; return why that failed, or nothing."""
     target = executed_path(job.course, job.assignment, job.student)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="aelib-job-") as temporary:
-        given, result = Path(temporary) / "given.ipynb", Path(temporary) / "result.ipynb"
+    with temporary_folder("aelib-job-") as temporary:
+        given, result = temporary / "given.ipynb", temporary / "result.ipynb"
         given.write_text(nbformat.writes(notebook), encoding="utf-8")
         description = {
             "notebook": str(given),
@@ -270,6 +318,7 @@ def execute_apart(job: Job, notebook: NotebookNode, workers: Workers) -> str:
             [sys.executable, "-m", "aelib.teach.execute"],
             json.dumps(description),
             seconds=job.limits.total_seconds + 60 + 4 * 30,
+            folder=temporary,
         )
         if status != 0 or not result.exists():
             if workers.stopped:
@@ -321,7 +370,7 @@ def note_in_gradebook(course: Course, assignment: str, outcome: Outcome) -> Outc
         stamp = course.root / "submitted" / outcome.student / assignment / name
         beside = executed_path(course, assignment, outcome.student).with_name(name)
         beside.unlink(missing_ok=True)
-        if stamp.is_file():
+        if stamp.is_file() and (name != "timestamp.txt" or is_time(stamp)):
             shutil.copyfile(stamp, beside)
     converter = Autograde(coursedir=CourseDirectory(config=config), config=config)
     converter.force = True
@@ -330,6 +379,15 @@ def note_in_gradebook(course: Course, assignment: str, outcome: Outcome) -> Outc
     except NbgraderError as failure:
         return outcome._replace(reason=f"nbgrader could not keep score: {failure}", settled=False)
     return outcome
+
+
+def is_time(stamp: Path) -> bool:
+    """Say whether a file holds a time, as nbgrader's exchange writes it; nbgrader fails if not."""
+    try:
+        parse_utc(stamp.read_text(encoding="utf-8").strip())
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def points(course: Course, assignment: str, student: str) -> tuple[float, float, bool]:
@@ -346,19 +404,6 @@ def line(course: Course, assignment: str, outcome: Outcome) -> str:
     score, most, waiting = points(course, assignment, outcome.student)
     text = f"{outcome.student:24s} {score:6.2f} of {most:g}{' + by hand' if waiting else ''}"
     return "; ".join([f"{text}  {outcome.seconds:5.1f} s", *outcome.notes])
-
-
-def fingerprint(path: Path, *more: str) -> str:
-    """Return a checksum of a file or of a folder's files, and of texts beside them."""
-    digest = hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in files:
-        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-        digest.update(f"{name}\0{file.stat().st_size}\0".encode())
-        digest.update(file.read_bytes())
-    for text in more:
-        digest.update(f"\0{text}".encode())
-    return digest.hexdigest()
 
 
 def list_fonts(folder: Path) -> Path:

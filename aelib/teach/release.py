@@ -9,12 +9,12 @@ from nbformat import NotebookNode
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, SaveCells
-from nbgrader.utils import determine_grade, is_grade
+from nbgrader.utils import determine_grade
 
 from aelib.teach.course import CONFIG, Course, convert, write
 from aelib.teach.execute import execute
 from aelib.teach.limits import Limits
-from aelib.teach.restore import hidden_lines, is_answer
+from aelib.teach.restore import hidden_lines, is_answer, is_test
 
 LIMITS = Limits(cell_seconds=300, total_seconds=1200)
 
@@ -99,7 +99,7 @@ def check_source(source: NotebookNode, files: Path) -> None:
         failed = next((o for o in cell.get("outputs", []) if o.output_type == "error"), None)
         if failed is not None:
             complaints.append(f"{cell.id}: {failed.ename}: {failed.evalue}")
-        elif is_grade(cell) and cell.cell_type == "code":
+        elif cell.cell_type == "code" and is_test(cell):
             points, most = determine_grade(cell)
             if points != most:
                 complaints.append(f"{cell.id}: {points} of {most} points")

@@ -12,7 +12,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-MOST_BYTES = 100 * 2**20
+MOST_BYTES = 20 * 2**20
+MOST_CELLS = 2000
 
 
 class CannotGradeError(Exception):
@@ -50,14 +51,14 @@ def read(folder: Path, name: str, wanted: set[str]) -> tuple[dict[str, Any], lis
         try:
             notebook = parse(path)
         except CannotGradeError as complaint:
-            complaints.append(f"{path.name}: {complaint}")
+            complaints.append(f"{path.name[:80]}: {complaint}")
         else:
             if wanted & {key for cell in notebook["cells"] for key in names(cell)}:
                 candidates.append((path, notebook))
             else:
-                complaints.append(f"{path.name}: no cell of this assignment in it")
+                complaints.append(f"{path.name[:80]}: no cell of this assignment in it")
     if len(candidates) > 1:
-        found = ", ".join(path.name for path, _ in candidates)
+        found = ", ".join(path.name[:80] for path, _ in candidates[:5])
         raise CannotGradeError(f"more than one notebook of this assignment: {found}")
     if not candidates:
         raise CannotGradeError("; ".join(complaints[:5]) or "no file")
@@ -71,10 +72,12 @@ def parse(path: Path) -> dict[str, Any]:
         raise CannotGradeError(f"larger than {MOST_BYTES // 2**20} MB")
     try:
         notebook = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as reason:
+    except (ValueError, RecursionError) as reason:  # not UTF-8, not JSON, a number without end
         raise CannotGradeError(f"not a notebook, or cut off ({type(reason).__name__})") from reason
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise CannotGradeError("not a notebook of format 4: it has no list of cells")
+    if len(notebook["cells"]) > MOST_CELLS:
+        raise CannotGradeError(f"more than {MOST_CELLS} cells")
     notebook["cells"] = [cell for cell in notebook["cells"] if isinstance(cell, dict)]
     return notebook
 
@@ -96,7 +99,8 @@ def source_of(cell: dict[str, Any]) -> str:
     source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(str(line) for line in source)
-    return source if isinstance(source, str) else str(source)
+    # Half a surrogate pair can stand in JSON, and in no file.
+    return str(source).encode("utf-8", "replace").decode()
 
 
 def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[NotebookNode, list[str]]:

@@ -5,6 +5,7 @@ system's libraries, the Python that runs this module, and one folder of its own.
 gradebook, the sources with the hidden tests, the home folder and the network are not in there.
 """
 
+import functools
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,9 @@ def command(folder: Path, limits: Limits) -> list[str]:
         # bubblewrap's own environment can be read inside, in /proc/1/environ: empty it too.
         "env", "-i", "PATH=/usr/bin:/bin", shutil.which("bwrap") or "bwrap",
         "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-        "--unshare-user-try", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
+        *(["--unshare-user", "--disable-userns"] if can_forbid_namespaces() else
+          ["--unshare-user-try"]),
+        "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup-try", "--hostname", "sandbox",
         "--proc", "/proc", "--dev", "/dev",
         "--size", str(256 * mebibyte), "--tmpfs", "/dev/shm",
@@ -78,6 +81,13 @@ def command(folder: Path, limits: Limits) -> list[str]:
         "--",
     ]
     return words
+
+
+@functools.cache
+def can_forbid_namespaces() -> bool:
+    """Say whether bubblewrap can forbid further namespaces: in one, memory could be hidden."""
+    words = ["bwrap", "--unshare-user", "--disable-userns", "--ro-bind", "/", "/", "true"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def python_folders() -> list[Path]:

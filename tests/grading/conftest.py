@@ -1,6 +1,7 @@
 """Courses for the grading tests. What is graded here is really run, sandbox and all."""
 
 import os
+import shutil
 
 import nbformat
 import pytest
@@ -21,7 +22,12 @@ def sandboxed():
 
 @pytest.fixture
 def toy(tmp_path):
-    """The sources of a small assignment: 3 points by tests, 2 for a written answer."""
+    """The sources of a small assignment."""
+    return toy_sources(tmp_path / "sources")
+
+
+def toy_sources(folder):
+    """Write a small assignment: 3 points by tests, 2 for a written answer."""
 
     def cell(source, name, kind="code", **settings):
         made = (
@@ -61,13 +67,19 @@ def toy(tmp_path):
             "language_info": {"name": "python"},
         },
     )
-    folder = tmp_path / "sources"
     (folder / "toy").mkdir(parents=True)
     nbformat.write(notebook, folder / "toy" / "toy.ipynb")
     return folder
 
 
+@pytest.fixture(scope="session")
+def released_toy(tmp_path_factory):
+    """The small assignment, released once for all tests that copy it."""
+    folder = tmp_path_factory.mktemp("toy")
+    return released(folder / "course", "toy", toy_sources(folder / "sources"))
+
+
 @pytest.fixture
-def toy_course(tmp_path, toy):
+def toy_course(tmp_path, released_toy):
     """A course with the small assignment released."""
-    return released(tmp_path / "course", "toy", toy)
+    return shutil.copytree(released_toy, tmp_path / "course")

@@ -135,7 +135,11 @@ def malformed_metadata(notebook):
 
 
 def scripted(notebook):
-    cell_of(notebook, "written-answer")["source"] = "<script>alert('written')</script> because."
+    cell_of(notebook, "written-answer")["source"] = (
+        "<script>alert('written')</script> because. [look](javascript:alert('link')) "
+        "![seen](https://example.org/seen.png) <b onclick=\"alert('click')\">here</b> "
+        "$\\href{javascript:alert('formula')}{x}$ $\\hat\\rho_j < 1$"
+    )
     extra("from IPython.display import HTML\nHTML('<script>alert(\"shown\")</script>')")(notebook)
 
 
@@ -471,6 +475,12 @@ def test_feedback_shows_no_hidden_test_and_runs_no_script(room):
         assert "HIDDEN TESTS" not in text
         scripts = [script.get_text() for script in page.find_all("script")]
         assert not [script for script in scripts if "alert(" in script], path
+        links = [link.get("href", "") for link in page.find_all("a")]
+        assert not [link for link in links if "script:" in link], path
+        assert not [tag for tag in page.find_all(True) if "onclick" in tag.attrs], path
+        pictures = [picture.get("src", "") for picture in page.find_all("img")]
+        assert not [picture for picture in pictures if "example.org" in picture], path
+        assert r"\href" not in text
     form = WRONG_FORMS[0]
     page = room["course"] / "feedback" / student(form_name(form), room) / "delta" / "delta.html"
     assert "AssertionError: " in page.read_text(encoding="utf-8")

@@ -163,17 +163,19 @@ def test_the_sandbox_shows_python_and_nothing_of_the_course(tmp_path, sandboxed)
     look = (
         "import json, os, socket\n"
         f"print(json.dumps([os.path.exists({str(secret)!r}), os.listdir(os.getcwd()), "
-        "dict(os.environ), [name for _, name in socket.if_nameindex()]]))"
+        "dict(os.environ), [name for _, name in socket.if_nameindex()], "
+        "open('/proc/1/environ').read()]))"
     )
     words = sandbox.command(tmp_path / "room", Limits())
     done = subprocess.run(
         [*words, sys.executable, "-c", look], capture_output=True, text=True, check=True
     )
     del os.environ["A_SECRET_OF_THE_INSTRUCTOR"]
-    sees, files, environment, networks = json.loads(done.stdout)
+    sees, files, environment, networks, of_the_first_process = json.loads(done.stdout)
     assert not sees
     assert files == []
     assert "A_SECRET_OF_THE_INSTRUCTOR" not in environment
+    assert "A_SECRET_OF_THE_INSTRUCTOR" not in of_the_first_process
     assert set(networks) <= {"lo"}
 
 

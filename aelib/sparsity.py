@@ -116,6 +116,66 @@ def kl_bernoulli_grad(rho: float, rho_hat: Any) -> Any:
     return slope if p.ndim else float(slope)
 
 
+def kl_from_tails(rho: float, rho_hat: Array, one_minus_rho_hat: Array) -> tuple[Array, Array]:
+    r"""Return each unit's divergence and its slope, from both tails of its mean activation.
+
+    Parameters
+    ----------
+    rho : float
+        The target, strictly between 0 and 1.
+    rho_hat, one_minus_rho_hat : ndarray, shape (h,)
+        The means of :math:`\sigma(z)` and of :math:`\sigma(-z)`, both greater than 0: handed over
+        apart, because the difference of the first from 1 may have rounded to 0.
+
+    Returns
+    -------
+    kl : ndarray, shape (h,)
+        The divergence, in nats.
+    slope : ndarray, shape (h,)
+        Its derivative by ``rho_hat``, :math:`-\rho/\hat\rho + (1-\rho)/(1-\hat\rho)`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``rho`` is not strictly between 0 and 1, or a mean is not a finite number above 0.
+
+    Notes
+    -----
+    Chapters 4 and 5 of the book.
+    """
+    rho = validate.fraction("rho", rho)
+    p, q = np.asarray(rho_hat), np.asarray(one_minus_rho_hat)
+    for name, mean in (("rho_hat", p), ("one_minus_rho_hat", q)):
+        if mean.size and not 0.0 < mean.min() <= mean.max() < np.inf:
+            raise ValueError(
+                f"{name} must be greater than 0, got values from {mean.min()} to {mean.max()}"
+            )
+    # Rounding can leave -1e-17 beside the minimum; a divergence is never negative.
+    kl = np.maximum(rel_entr(rho, p) + rel_entr(1.0 - rho, q), 0.0)
+    return kl, (1.0 - rho) / q - rho / p
+
+
+def near_tails(rho_hat: Array, one_minus_rho_hat: Array, dtype: Any) -> Array:
+    """Say of which units both tails are far above the smallest number of the dtype.
+
+    There every quotient is accurate; the others need logarithms (`kl_from_preactivation`).
+
+    Parameters
+    ----------
+    rho_hat, one_minus_rho_hat : ndarray, shape (h,)
+        The means of sigma(z) and of sigma(-z).
+    dtype : dtype
+        In which z was computed.
+
+    Returns
+    -------
+    ndarray of bool, shape (h,)
+        False also where a mean is NaN.
+    """
+    near: Array = np.minimum(rho_hat, one_minus_rho_hat) > np.sqrt(float(np.finfo(dtype).tiny))
+    return near
+
+
 def kl_from_preactivation(rho: float, preactivation: Array) -> tuple[Array, Array]:
     r"""Return each unit's divergence and its gradient, from the pre-activations of sigmoid units.
 
@@ -168,16 +228,12 @@ def kl_from_preactivation(rho: float, preactivation: Array) -> tuple[Array, Arra
     rho_hat = on.mean(axis=0, dtype=np.float64)
     one_minus_rho_hat = off.mean(axis=0, dtype=np.float64)
 
-    # Far above the smallest number of the dtype every quotient below is still accurate.
-    floor = np.sqrt(float(np.finfo(z.dtype).tiny))
-    plain = np.minimum(rho_hat, one_minus_rho_hat) > floor
+    plain = near_tails(rho_hat, one_minus_rho_hat, z.dtype)
     kl = np.empty(z.shape[1])
     gradient = np.empty_like(z)
 
-    p, q = rho_hat[plain], one_minus_rho_hat[plain]
-    kl[plain] = rel_entr(rho, p) + rel_entr(1.0 - rho, q)
-    slope = ((1.0 - rho) / q - rho / p) / m
-    gradient[:, plain] = on[:, plain] * off[:, plain] * slope.astype(z.dtype)
+    kl[plain], slope = kl_from_tails(rho, rho_hat[plain], one_minus_rho_hat[plain])
+    gradient[:, plain] = on[:, plain] * off[:, plain] * (slope / m).astype(z.dtype)
 
     if not plain.all():
         log_on = log_expit(z[:, ~plain].astype(np.float64))

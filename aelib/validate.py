@@ -10,7 +10,7 @@ Array = np.ndarray[Any, Any]
 DECODERS = ("sigmoid", "linear")
 
 
-def floats(name: str, value: Any, *, ndim: int | None = None) -> Array:
+def floats(name: str, value: Any, *, ndim: int | None = None, look: bool = True) -> Array:
     """Check that ``value`` is a finite, non-empty float32 or float64 numpy array.
 
     Parameters
@@ -21,6 +21,8 @@ def floats(name: str, value: Any, *, ndim: int | None = None) -> Array:
         What came.
     ndim : int, optional
         The number of axes it needs to have.
+    look : bool, default True
+        Whether to look at the values; a caller that does so itself saves a pass over them.
 
     Returns
     -------
@@ -44,6 +46,8 @@ def floats(name: str, value: Any, *, ndim: int | None = None) -> Array:
         raise ValueError(f"{name} must have {ndim} axes, got shape {value.shape}")
     if value.size == 0:
         raise ValueError(f"{name} is empty: shape {value.shape}")
+    if not look:
+        return value
     # A sum is NaN or infinite if any entry is, and needs no array of flags; only where it is not
     # finite (which finite entries can also bring about, by overflow) does every entry get a look.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -64,10 +68,13 @@ def samples(name: str, value: Any, *, n_columns: int | None = None) -> Array:
 
 def target(name: str, value: Any, decoder: str, *, n_columns: int) -> Array:
     """Check data that a decoder is to reproduce: a sigmoid one can only reach [0, 1]."""
-    x = samples(name, value, n_columns=n_columns)
     choose_decoder(decoder)
-    if decoder == "sigmoid":
-        low, high = float(x.min()), float(x.max())
+    if decoder == "linear":
+        return samples(name, value, n_columns=n_columns)
+    x = floats(name, value, ndim=2, look=False)
+    low, high = float(x.min()), float(x.max())
+    if not (low >= 0.0 and high <= 1.0 and x.shape[1] == n_columns):
+        x = samples(name, value, n_columns=n_columns)  # says so if it is NaN, or its width
         if low < 0.0 or high > 1.0:
             raise ValueError(
                 f"{name} must lie in [0, 1] for a sigmoid decoder, got values from {low:.4g} to "

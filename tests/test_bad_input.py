@@ -443,6 +443,11 @@ FUNCTIONS = [
         {"rho": 0.1, "preactivation": X},
         {"rho": RHO, "preactivation": MATRIX},
     ),
+    (
+        sparsity.kl_from_tails,
+        {"rho": 0.1, "rho_hat": np.full(3, 0.2), "one_minus_rho_hat": np.full(3, 0.8)},
+        {"rho": RHO},
+    ),
     (data.whiten_image, {"image": X}, {"image": MATRIX, "cutoff": POSITIVE}),
     (data.normalise_patches, {"patches": X}, {"patches": MATRIX}),
     (

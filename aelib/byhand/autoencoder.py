@@ -1,8 +1,9 @@
 r"""The plain autoencoder, :math:`\hat x = g(f(x))` with a sigmoid hidden layer, and its gradient.
 
 Rows are samples and a weight matrix is (in, out), so a layer is ``x @ W + b`` and an error travels
-back as ``delta @ W.T``. The pieces here (`forward`, `data_loss`, `backward`) are the plain
-backpropagation of chapter 2; the other objectives add their own term to the hidden delta.
+back as ``delta @ W.T``. The pieces here (`forward`, `data_loss`, `backpropagate`,
+`parameter_gradient`) are the plain backpropagation of chapter 2, a whole layer at a time, for
+objectives that need the layers themselves; `aelib.byhand.backprop` is the same, arranged for speed.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 from scipy.special import expit
 
 from aelib import validate
-from aelib.byhand import parameters
+from aelib.byhand import backprop, parameters
 from aelib.byhand.parameters import Params
 from aelib.validate import Array
 
@@ -211,12 +212,9 @@ def loss_and_grad(
     Rumelhart, Hinton and Williams (1986); chapters 1 and 2 of the book.
     """
     params = parameters.check(params)
-    x = parameters.check_data(params, "x", x)
-    validate.target("x", x, decoder, n_columns=x.shape[1])
+    x = parameters.check_target(params, "x", x, decoder)
     weight_decay = validate.weight("weight_decay", weight_decay)
 
-    layers = forward(params, x, decoder)
-    loss, delta_out = data_loss(layers, x, decoder)
-    delta_hidden = backpropagate(params, layers, delta_out)
-    grad = parameter_gradient(params, x, layers, delta_hidden, delta_out, weight_decay)
-    return loss + decay_loss(params, weight_decay), grad
+    error, grad = backprop.sums(params, x, x, decoder)
+    grad = backprop.mean_and_decay(grad, params, len(x), weight_decay)
+    return error / len(x) + decay_loss(params, weight_decay), grad

@@ -155,8 +155,7 @@ def loss_and_grad(
     shrink while the decoder grows, which makes the penalty small for nothing.
     """
     params = parameters.check(params)
-    x = parameters.check_data(params, "x", x)
-    validate.target("x", x, decoder, n_columns=x.shape[1])
+    x = parameters.check_target(params, "x", x, decoder)
     contraction_weight = validate.weight("contraction_weight", contraction_weight)
     weight_decay = validate.weight("weight_decay", weight_decay)
     m = len(x)

@@ -1,14 +1,8 @@
 r"""The denoising autoencoder: it sees a corrupted input and has to give back the clean one."""
 
 from aelib import validate
-from aelib.byhand import parameters
-from aelib.byhand.autoencoder import (
-    backpropagate,
-    data_loss,
-    decay_loss,
-    forward,
-    parameter_gradient,
-)
+from aelib.byhand import backprop, parameters
+from aelib.byhand.autoencoder import decay_loss
 from aelib.byhand.parameters import Params
 from aelib.validate import Array
 
@@ -62,15 +56,12 @@ def loss_and_grad(
     Vincent, Larochelle, Bengio and Manzagol (2008), with the squared error.
     """
     params = parameters.check(params)
-    x = parameters.check_data(params, "x", x)
-    validate.target("x", x, decoder, n_columns=x.shape[1])
+    x = parameters.check_target(params, "x", x, decoder)
     x_noisy = parameters.check_data(params, "x_noisy", x_noisy)
     if len(x_noisy) != len(x):
         raise ValueError(f"x_noisy must have {len(x)} rows, as x has, got shape {x_noisy.shape}")
     weight_decay = validate.weight("weight_decay", weight_decay)
 
-    layers = forward(params, x_noisy, decoder)
-    loss, delta_out = data_loss(layers, x, decoder)
-    delta_hidden = backpropagate(params, layers, delta_out)
-    grad = parameter_gradient(params, x_noisy, layers, delta_hidden, delta_out, weight_decay)
-    return loss + decay_loss(params, weight_decay), grad
+    error, grad = backprop.sums(params, x_noisy, x, decoder)
+    grad = backprop.mean_and_decay(grad, params, len(x), weight_decay)
+    return error / len(x) + decay_loss(params, weight_decay), grad

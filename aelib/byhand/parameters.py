@@ -130,8 +130,19 @@ def check_one_dtype(params: Params) -> None:
 
 def check_data(params: Params, name: str, x: Any) -> Array:
     """Return ``x`` if it can be fed to ``params``: the dtype and the number of columns fit."""
+    x = validate.samples(name, x, n_columns=len(params["encoder_weight"]))
+    return check_dtype(params, name, x)
+
+
+def check_target(params: Params, name: str, x: Any, decoder: str) -> Array:
+    """Return ``x`` if it can be fed to ``params``, and be what the decoder is to give back."""
+    x = validate.target(name, x, decoder, n_columns=len(params["encoder_weight"]))
+    return check_dtype(params, name, x)
+
+
+def check_dtype(params: Params, name: str, x: Array) -> Array:
+    """Return ``x`` if it has the dtype of the parameters."""
     weight = params["encoder_weight"]
-    x = validate.samples(name, x, n_columns=len(weight))
     if x.dtype != weight.dtype:
         raise TypeError(f"{name} is {x.dtype} but params are {weight.dtype}; convert one of them")
     return x

@@ -1,7 +1,7 @@
 r"""The sparse autoencoder: a Kullback-Leibler penalty on the mean activations."""
 
 from aelib import sparsity, validate
-from aelib.byhand import parameters
+from aelib.byhand import backprop, parameters
 from aelib.byhand.autoencoder import (
     backpropagate,
     data_loss,
@@ -71,12 +71,28 @@ def loss_and_grad(
     belongs inside the bracket, other than on the lecture's slide at 17:36.
     """
     params = parameters.check(params)
-    x = parameters.check_data(params, "x", x)
-    validate.target("x", x, decoder, n_columns=x.shape[1])
+    x = parameters.check_target(params, "x", x, decoder)
     rho = validate.fraction("rho", rho)
     sparsity_weight = validate.weight("sparsity_weight", sparsity_weight)
     weight_decay = validate.weight("weight_decay", weight_decay)
 
+    m = len(x)
+    # All of the hidden layer first: rho_hat must be known before any sample's delta.
+    u, on, off = backprop.first_pass(params, x)
+    if not sparsity.near_tails(on / m, off / m, x.dtype).all():
+        return _with_far_tails(params, x, rho, sparsity_weight, weight_decay, decoder)
+    kl, slope = sparsity.kl_from_tails(rho, on / m, off / m)
+    slope_in_bracket = (sparsity_weight * slope).astype(x.dtype)
+    error, grad = backprop.sums(params, x, x, decoder, slope=slope_in_bracket, u=u)
+    grad = backprop.mean_and_decay(grad, params, m, weight_decay)
+    penalty = sparsity_weight * float(kl.sum())
+    return error / m + penalty + decay_loss(params, weight_decay), grad
+
+
+def _with_far_tails(
+    params: Params, x: Array, rho: float, sparsity_weight: float, weight_decay: float, decoder: str
+) -> tuple[float, Params]:
+    """Do the same where a unit is so far off, or on, that only logarithms can tell how far."""
     layers = forward(params, x, decoder)
     loss, delta_out = data_loss(layers, x, decoder)
     kl, kl_gradient = sparsity.kl_from_preactivation(rho, layers.hidden_preactivation)

@@ -96,6 +96,26 @@ def test_a_tagged_cell_becomes_a_note():
     assert copied["cells"][0]["source"] == LEFT_OUT
 
 
+def test_tagged_cells_in_a_row_become_one_note():
+    original = notebook("import torch", "torch.ones(1)", "x = 1", "torch.ones(2)")
+    for k in (0, 1, 3):
+        original["cells"][k]["metadata"]["tags"] = ["needs-torch"]
+    copied = browser_copy(original)
+    nbformat.validate(nbformat.from_dict(copied))
+    assert [cell["source"] for cell in copied["cells"]] == [LEFT_OUT, "x = 1", LEFT_OUT]
+    assert len(original["cells"]) == 4
+
+
+def test_a_student_is_told_how_to_take_the_work_out():
+    for path, copied in lite.notebooks():
+        says = copied["cells"][1]["source"]
+        assert "File > Download" in says
+        assert "{" not in says.replace("```{tip}", "")
+        handed_in = path.parent.name == "assignments"
+        assert ("what you hand in" in " ".join(says.split())) == handed_in
+        assert (f"`{path.name}`" in says) == handed_in
+
+
 @pytest.mark.parametrize("marker", ["### BEGIN HIDDEN TESTS", "### BEGIN SOLUTION"])
 @pytest.mark.parametrize("folder", ["notebooks", "notebooks/assignments"])
 def test_answers_are_refused(tmp_path, monkeypatch, marker, folder):
@@ -124,7 +144,9 @@ def test_the_site_holds_the_chapters_that_run_and_no_other(copies):
     }
     assert copies == expected
     # The rule that decides must not lose these unnoticed.
-    assert {"01", "02", "03", "06"} <= {path[:2] for path in copies}
+    runs = {path[:2] for path in copies if not path.startswith("assignments/")}
+    assert runs == {"01", "02", "03", "04", "05", "06", "07", "08", "09", "11"}
+    assert sum(path.startswith("assignments/") for path in copies) == 4
     for copied in copies.values():
         nbformat.validate(copied)
 

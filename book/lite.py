@@ -49,10 +49,17 @@ Select the first code cell and press Shift+Enter. The first result takes half a 
 because Python and its packages (roughly 50 MB) come from `cdn.jsdelivr.net`; later visits find most
 of it in the browser's cache. If nothing comes, look whether your network lets that address through.
 
-Change what you like: it stays in this browser, and *File > Download* saves it. To have the original
-again, choose *File > Open…*, delete the file, and open it from the book once more.
+{work}
+
+To have the original again, choose *File > Open…*, delete the file, and open it from the book once
+more.
 ```
 """
+CHANGES = "Change what you like: it stays in this browser, and *File > Download* saves a copy."
+HAND_IN = """\
+**Your work is kept in this browser only**, and it is lost when the browser's data are cleared.
+*File > Download* saves the notebook as a file, {name}.
+Do that whenever you stop; the file is what you hand in."""
 ANSWERS = ("### BEGIN SOLUTION", "### BEGIN HIDDEN TESTS")
 
 
@@ -69,7 +76,9 @@ def notebooks() -> Iterator[tuple[Path, dict[str, Any]]]:
         copied = browser_copy(json.loads(text))
         if copied is not None:
             note = {"cell_type": "markdown", "id": "in-your-browser", "metadata": {}}
-            copied["cells"].insert(1, {**note, "source": WELCOME})
+            assignment = path.parent != folder
+            work = HAND_IN.format(name=f"`{path.name}`") if assignment else CHANGES
+            copied["cells"].insert(1, {**note, "source": WELCOME.replace("{work}", work)})
             yield path.relative_to(folder), copied
 
 

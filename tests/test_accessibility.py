@@ -1,11 +1,12 @@
 """Every page is checked by axe-core in light and dark, and what axe cannot see is checked here."""
 
+from collections import Counter
 from pathlib import Path
 
 import axe_playwright_python
 import pytest
+from built_book import HTML, QUIET, find_browser
 
-HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ALL = {
@@ -104,6 +105,30 @@ def test_a_screen_reader_is_given_formulas_as_mathematics(browser, pages):
     headings = tab.locator("article :is(h1, h2)").count()
     assert roles.count("heading") >= headings
     tab.close()
+
+
+def test_a_screen_reader_need_not_wait_for_the_layout(browser, pages):
+    # With a screen reader Chromium keeps its tree up to date; so it does with this switch.
+    switches = [*QUIET, "--force-renderer-accessibility"]
+    listening = browser.browser_type.launch(executable_path=find_browser(), args=switches)
+    tab = listening.new_page()
+    session = tab.context.new_cdp_session(tab)
+
+    def roles():
+        tree = session.send("Accessibility.getFullAXTree")["nodes"]
+        return Counter(node["role"]["value"] for node in tree if not node["ignored"])
+
+    chapter = next(path for path in pages if path.stem.startswith("05-"))
+    tab.goto((HTML / chapter).as_uri(), wait_until="load")
+    at_once = roles()
+    assert not tab.evaluate("document.documentElement.dataset.laidOut")
+    tab.wait_for_function("document.documentElement.dataset.laidOut")
+    whole = roles()
+    listening.close()
+    assert whole["paragraph"] > 80
+    assert whole["MathMLMath"] > 100
+    for role in ("paragraph", "heading", "list", "listitem", "figure", "link", "MathMLMath"):
+        assert at_once[role] >= whole[role], role
 
 
 def test_each_id_stands_once_and_the_landmarks_are_there(pages):

@@ -2,14 +2,22 @@
 
 import gzip
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlparse
+from xml.etree import ElementTree
 
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import page_head  # noqa: E402
 
 
 @pytest.fixture
@@ -98,6 +106,41 @@ def test_the_public_address_is_used_where_it_is_known(pages):
     entrance = (HTML / "index.html").read_text()
     assert "book/index.html" in entrance
     assert "<title>" in entrance
+
+
+@pytest.mark.parametrize("written", ["https://example.org/book", "https://example.org/book/"])
+def test_an_address_gives_a_sitemap_and_cards_that_lead_to_it(tmp_path, written):
+    # The book as it is has no address, so the functions are called with one.
+    names = ["book/index", "notebooks/01-a", "notebooks/assignments/b"]
+    config = SimpleNamespace(
+        html_baseurl=written, html_title="A & B", project="A & B", root_doc=names[0]
+    )
+    app = SimpleNamespace(
+        outdir=tmp_path,
+        config=config,
+        builder=SimpleNamespace(name="html"),
+        env=SimpleNamespace(found_docs=set(names)),
+    )
+    page_head.write_entrance(app, None)
+    tree = ElementTree.fromstring((tmp_path / "sitemap.xml").read_bytes())
+    places = [place.text for place in tree.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
+    assert places == [f"https://example.org/book/{name}.html" for name in names]
+    assert (
+        "Sitemap: https://example.org/book/sitemap.xml\n" in (tmp_path / "robots.txt").read_text()
+    )
+    entrance = BeautifulSoup((tmp_path / "index.html").read_text(), "html.parser")
+    assert entrance.select_one("link[rel=canonical]")["href"] == places[0]
+
+    for name, place in zip(names, places, strict=True):
+        context = {"title": "A <em>title</em>"}
+        page_head.add_tags(app, name, "page.html", context, None)
+        tags = BeautifulSoup(context["metatags"], "html.parser")
+        said = {tag.get("property") or tag["name"]: tag["content"] for tag in tags.select("meta")}
+        assert len(said) == len(tags.select("meta"))
+        assert said["og:url"] == place
+        assert said["og:image"] == "https://example.org/book/_static/social-card.png"
+        assert said["og:title"] == "A title"
+    assert (ROOT / "book" / "_static" / "social-card.png").is_file()
 
 
 @pytest.mark.parametrize(

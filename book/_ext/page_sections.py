@@ -2,7 +2,7 @@
 
 book.css has a section laid out only when it comes near the window. Until then the browser needs a
 height for it: with a good guess the scroll bar hardly moves, and a guess that is rather too large
-than too small keeps sections from overlapping.
+than too small keeps sections from overlapping. Screen readers are told such a section all the same.
 """
 
 import html
@@ -36,8 +36,25 @@ def guess(section: str, characters: int, pixels: int) -> int:
     return round(height)
 
 
+def name_paragraphs(text: str) -> str:
+    """Return the page with a role on each paragraph that is not laid out from the start.
+
+    While a section waits, Chromium tells a screen reader its headings, lists, formulas and pictures
+    by their tags. A paragraph it passes over, unless the paragraph names its role.
+    """
+    depth, n_sections = 0, 0
+    for edge in EDGE.finditer(text):
+        depth += 1 if edge[0] != "</section>" else -1
+        n_sections += edge[0] != "</section>" and depth == 2
+        if n_sections == 3:  # as in book.css
+            before, after = text[: edge.start()], text[edge.start() :]
+            return before + re.sub(r"<p(?=[ >])(?![^>]* role=)", '<p role="paragraph"', after)
+    return text
+
+
 def measure(text: str) -> str:
     """Return the page with a height on each section of its article's first level."""
+    text = name_paragraphs(text)
     depth, opened, pieces, last = 0, None, [], 0
     for edge in EDGE.finditer(text):
         if edge[0] != "</section>":

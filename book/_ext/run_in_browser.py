@@ -30,7 +30,7 @@ AVAILABLE = sys.stdlib_module_names | {
 }
 NEEDS_TORCH = "needs-torch"  # the tag of a cell that a browser leaves out
 LEFT_OUT = (
-    "*One cell is left out here: it needs PyTorch, which does not run in a browser. "
+    "*Code is left out here: it needs PyTorch, which does not run in a browser. "
     "The page of the book shows it with its result.*"
 )
 
@@ -57,21 +57,23 @@ addEventListener("DOMContentLoaded", () => {
 def browser_copy(notebook: dict[str, Any]) -> dict[str, Any] | None:
     """Return the notebook as a browser runs it, or None if it cannot.
 
-    Cells tagged ``needs-torch`` become a note. Outputs are dropped, so that what a reader sees is
-    what the reader's browser computed.
+    Cells tagged ``needs-torch`` become a note, one for all that follow each other. Outputs are
+    dropped, so that what a reader sees is what the reader's browser computed.
     """
     notebook = copy.deepcopy(notebook)
+    cells: list[dict[str, Any]] = []
     for cell in notebook["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        if NEEDS_TORCH in cell["metadata"].get("tags", []):
+        if cell["cell_type"] == "code" and NEEDS_TORCH in cell["metadata"].get("tags", []):
+            if cells and cells[-1]["source"] == LEFT_OUT:
+                continue
             cell["cell_type"], cell["source"] = "markdown", LEFT_OUT
             del cell["outputs"], cell["execution_count"]
-        else:
+        elif cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
             if not all(map(is_available, imported(cell["source"]))):
                 return None
-    return notebook
+        cells.append(cell)
+    return {**notebook, "cells": cells}
 
 
 def imported(source: str | list[str]) -> set[str]:

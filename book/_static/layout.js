@@ -1,6 +1,7 @@
 // book.css has the sections below the first window laid out only when they come near it, so that a
 // chapter opens at once. Some seconds after that, in idle moments and a few milliseconds at a time,
-// this lays out the rest: screen readers and the like then see the same page as without the trick.
+// this lays out the rest: what looks at the page then sees the same as without the trick. A screen
+// reader need not wait for it: see book/_ext/page_sections.py.
 "use strict";
 (() => {
   const later = window.requestIdleCallback ?? ((step) => setTimeout(step, 30));

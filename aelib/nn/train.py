@@ -99,7 +99,8 @@ def train(
     whole batch. All loaders need the same number of batches, of any sizes: a
     `torch.utils.data.distributed.DistributedSampler` sees to it, and gets its ``set_epoch`` called.
     The first worker shows the bar, and reads and writes the checkpoint for all. An interruption
-    ends the training: start it again, and it goes on from the checkpoint.
+    ends the training: start it again, and it goes on from the checkpoint, with the same result up
+    to rounding, since torch may add up the workers' gradients in another order.
     """
     epochs = validate.count("epochs", epochs)
     group = distributed.group_of(model)

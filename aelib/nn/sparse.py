@@ -20,7 +20,8 @@ class SparseAutoencoder(Autoencoder):
 
     def mean_activation(self, x: Tensor) -> Tensor:
         r"""Return :math:`\hat\rho`, shape (h,), over the batch ``x``, shape (m, n)."""
-        return self.encode(x).mean(dim=0)
+        # Mixed precision may have made the activations coarser; their mean is not to be.
+        return self.encode(x).to(x.dtype).mean(dim=0)
 
 
 def kl_penalty(

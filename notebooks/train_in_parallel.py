@@ -83,7 +83,7 @@ def main() -> None:
             nn.save(model, given.model)
             print(f"{dist.get_world_size()} processes, {len(rows)} rows")
             first, last = history.loss[0], history.loss[-1]
-            print(f"loss {first:.3f} before, {last:.3f} in the last epoch")
+            print(f"loss {first:.2f} before, {last:.2f} in the last epoch")
     finally:
         dist.destroy_process_group()
 

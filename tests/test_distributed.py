@@ -101,6 +101,7 @@ def test_several_processes_do_what_one_does_with_the_whole_batch(n_workers, tmp_
         found.append(entries)
     for worker in found:
         check_gradients(worker)
+        check_that_the_exchange_is_differentiated(worker, n_workers)
         check_trainings(worker)
         check_complaints(worker["said"], n_workers)
     check_the_naive_form(found)
@@ -137,6 +138,12 @@ def check_the_naive_form(found):
     # By Jensen their mean is above the penalty of the whole batch.
     values = [worker["naive, equal"]["loss"] for worker in found]
     assert np.mean(values) > expected["loss"] + 0.01
+
+
+def check_that_the_exchange_is_differentiated(worker, n_workers):
+    """Without the errors of the others the penalty is as many times too weak as there are."""
+    right, weak = worker["penalty"]["weight"], worker["penalty_of_values_only"]["weight"]
+    np.testing.assert_allclose(weak, right / n_workers, rtol=1e-10)
 
 
 def check_trainings(worker):

@@ -72,6 +72,23 @@ def naive(model, x):
     return nn.data_loss(x_hat, x) + SPARSE["sparsity_weight"] * penalty + decay
 
 
+def penalty(model, x):
+    _, z = model(x, with_preactivation=True)
+    return nn.kl_penalty(z, SPARSE["rho"], group=model.process_group)
+
+
+def penalty_of_values_only(model, x):
+    """Exchange the sums, but let autograd know nothing of it."""
+    _, z = model(x, with_preactivation=True)
+    own = torch.sigmoid(z).sum(dim=0)
+    total = own.detach().clone()
+    dist.all_reduce(total)
+    rho_hat = (own + (total - own).detach()) / M
+    rho = SPARSE["rho"]
+    kl = rho * (rho / rho_hat).log() + (1 - rho) * ((1 - rho) / (1 - rho_hat)).log()
+    return kl.sum()
+
+
 def value_and_gradient(loss, model, *batch):
     value = loss(model, *batch)
     value.backward()
@@ -138,6 +155,12 @@ def gradients(rank, n_workers):
             )
         model = DistributedDataParallel(autoencoder())
         yield f"naive, {split}", value_and_gradient(naive, model, part)
+    part = x.split(SHARES["unequal"][n_workers])[rank]
+    for loss in (penalty, penalty_of_values_only):
+        # The penalty alone does not use the decoder.
+        model = DistributedDataParallel(autoencoder(), find_unused_parameters=True)
+        loss(model, part).backward()
+        yield loss.__name__, {"weight": model.module.encoder.weight.grad.numpy()}
 
 
 def main():

@@ -107,7 +107,7 @@ def from_first(read: Callable[[], Any], group: Group | None) -> Any:
             sent[0] = read()
         except Exception as error:
             sent[1] = error
-    dist.broadcast_object_list(sent, group_src=0, group=group)
+    dist.broadcast_object_list(sent, src=dist.get_global_rank(group, 0), group=group)
     if sent[1] is not None:
         raise sent[1]
     return sent[0]

@@ -9,6 +9,7 @@ import csv
 import io
 import os
 import platform
+import shutil
 import tempfile
 import time
 from importlib.metadata import version
@@ -42,6 +43,8 @@ class Measured(NotebookClient):
 def measure(path: Path, folder: Path) -> dict[str, str]:
     """Execute a chapter; return its row of the table."""
     notebook = nbformat.read(path, as_version=4)
+    for program in path.parent.glob("*.py"):  # what a chapter starts
+        shutil.copy(program, folder)
     client = Measured(notebook, timeout=600, resources={"metadata": {"path": str(folder)}})
     client.on_cell_executed = client.note_use
     begun = time.monotonic()

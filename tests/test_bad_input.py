@@ -264,6 +264,21 @@ LABEL = {
     "negative": (LABELS - 1, ValueError, "must lie in 0 to 3, got from -1 to 2"),
     "too large": (LABELS + 1, ValueError, "must lie in 0 to 3, got from 1 to 4"),
 }
+# A bad block is named by its number, and it is the second one.
+BLOCKS = {
+    f"a block: {what}": ([X, value], error, rf"\[1\] {message}")
+    for what, (value, error, message) in (MATRIX | FOR_PARAMS | TARGET).items()
+} | {
+    "the whole matrix": (X, TypeError, "must be an iterable of matrices, got ndarray; cut it"),
+    "None": (None, TypeError, "must be an iterable of matrices, got NoneType"),
+    "a function of nothing": (
+        lambda: None,
+        TypeError,
+        "must be an iterable of matrices, got NoneType",
+    ),
+    "an iterator": (iter([X]), TypeError, "is gone through twice, but list_iterator is an iterat"),
+    "no blocks": ([], ValueError, "yields no blocks"),
+}
 # What is checked as a vector, a matrix or anything else alike.
 ARRAY = {k: v for k, v in MATRIX.items() if k not in ("a vector", "three axes")}
 FIT_PARAMS = {
@@ -316,6 +331,18 @@ FUNCTIONS = [
         {
             "params": PARAMS,
             "x": MATRIX | FOR_PARAMS | TARGET,
+            "rho": RHO,
+            "sparsity_weight": WEIGHT,
+            "weight_decay": WEIGHT,
+            "decoder": DECODER,
+        },
+    ),
+    (
+        byhand.blocks.loss_and_grad,
+        {"params": P, "blocks": [X[:4], X[4:]]} | SPARSE,
+        {
+            "params": PARAMS | {f"tied: {k}": v for k, v in TIED_PARAMS.items()},
+            "blocks": BLOCKS,
             "rho": RHO,
             "sparsity_weight": WEIGHT,
             "weight_decay": WEIGHT,
@@ -716,7 +743,8 @@ def test_finite_values_whose_sum_overflows_are_good():
 def test_no_public_function_with_a_rho_or_a_decoder_is_missing_from_the_table():
     tested = {function for function, _, _ in FUNCTIONS} | {nn.from_byhand}
     halves = [byhand, byhand.autoencoder, byhand.sparse, byhand.denoising, byhand.contractive]
-    for module in (*halves, byhand.stacked, corruption, sparsity, checks, data, nn):
+    halves += [byhand.blocks, byhand.stacked]
+    for module in (*halves, corruption, sparsity, checks, data, nn):
         for name, value in vars(module).items():
             if name.startswith("_") or not inspect.isfunction(value):
                 continue

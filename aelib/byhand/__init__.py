@@ -4,7 +4,7 @@ An objective is a plain function: parameters in, ``(loss, gradient)`` out. That 
 check wants, what L-BFGS wants, and what can be read beside the derivation.
 """
 
-from aelib.byhand import autoencoder, contractive, convolution, denoising, sparse, stacked
+from aelib.byhand import autoencoder, blocks, contractive, convolution, denoising, sparse, stacked
 from aelib.byhand.autoencoder import decode, encode
 from aelib.byhand.fit import Fit, gradient_descent, lbfgs
 from aelib.byhand.parameters import Params, decoder_weight, flatten, init, unflatten
@@ -13,6 +13,7 @@ __all__ = [
     "Fit",
     "Params",
     "autoencoder",
+    "blocks",
     "contractive",
     "convolution",
     "decode",

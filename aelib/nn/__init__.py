@@ -9,6 +9,7 @@ from aelib.nn.contractive import ContractiveAutoencoder, contractive_loss, jacob
 from aelib.nn.convert import from_byhand, to_byhand
 from aelib.nn.convolutional import ConvolutionalAutoencoder
 from aelib.nn.denoising import DenoisingAutoencoder, denoising_loss
+from aelib.nn.rows import FileRows
 from aelib.nn.sparse import SparseAutoencoder, kl_penalty, sparse_loss
 from aelib.nn.stacked import Classifier, StackedAutoencoder, classifier_loss, pretrain
 from aelib.nn.state import load, save
@@ -20,6 +21,7 @@ __all__ = [
     "ContractiveAutoencoder",
     "ConvolutionalAutoencoder",
     "DenoisingAutoencoder",
+    "FileRows",
     "SparseAutoencoder",
     "StackedAutoencoder",
     "classifier_loss",

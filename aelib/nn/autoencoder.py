@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aelib import validate
+from aelib.nn import distributed
 
 
 class Autoencoder(nn.Module):
@@ -86,9 +87,18 @@ class Autoencoder(nn.Module):
         z = F.linear(activation, weight, self.decoder.bias)
         return torch.sigmoid(z) if self.decoder_kind == "sigmoid" else z
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the reconstruction of ``x``, both of shape (m, n)."""
-        return self.decode(self.encode(x))
+    def forward(
+        self, x: Tensor, *, with_preactivation: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the reconstruction of ``x``, both of shape (m, n).
+
+        With ``with_preactivation`` also the hidden pre-activations, shape (m, h). A loss that needs
+        both asks for them here: `DistributedDataParallel` sees only what passes through forward.
+        """
+        if not with_preactivation:
+            return self.decode(self.encode(x))
+        z = self.preactivation(x)
+        return self.decode(torch.sigmoid(z)), z
 
     def extra_repr(self) -> str:
         """Name the decoder when the module is printed."""
@@ -141,6 +151,7 @@ def check_batch(model: nn.Module, x: Any, *, name: str = "x", target: bool = Tru
             raise ValueError(
                 f"{name} is on {x.device} but the model is on {parameter.device}; move one of them"
             )
+    model = distributed.core(model)
     n = getattr(model, "n_visible", x.shape[-1] if x.ndim else 0)
     if x.ndim != 2 or x.shape[1] != n:
         raise ValueError(f"{name} must have shape (m, {n}), got {tuple(x.shape)}")
@@ -158,9 +169,14 @@ def check_batch(model: nn.Module, x: Any, *, name: str = "x", target: bool = Tru
     return x
 
 
-def data_loss(x_hat: Tensor, x: Tensor) -> Tensor:
-    r"""Return :math:`\frac1m\sum_i\frac12\lVert x_i-\hat x_i\rVert^2`, from shapes (m, n)."""
-    return 0.5 * (x_hat - x).square().sum() / len(x)
+def data_loss(x_hat: Tensor, x: Tensor, *, group: distributed.Group | None = None) -> Tensor:
+    r"""Return :math:`\frac1m\sum_i\frac12\lVert x_i-\hat x_i\rVert^2`, from shapes (m, n).
+
+    It is computed in the dtype of ``x``, whatever a mixed precision made of ``x_hat``. With a
+    ``group`` of workers the mean is taken over the samples of all of them.
+    """
+    total = 0.5 * (x_hat.to(x.dtype) - x).square().sum()
+    return distributed.mean(total, len(x), group)
 
 
 def decay_loss(model: nn.Module, weight_decay: float) -> Tensor:
@@ -199,4 +215,5 @@ def reconstruction_loss(model: nn.Module, x: Tensor, *, weight_decay: float = 0.
     """
     x = check_batch(model, x)
     weight_decay = validate.weight("weight_decay", weight_decay)
-    return data_loss(model(x), x) + decay_loss(model, weight_decay)
+    group = distributed.group_of(model)
+    return data_loss(model(x), x, group=group) + decay_loss(model, weight_decay)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.func import jacrev, vmap
 
 from aelib import validate
+from aelib.nn import distributed
 from aelib.nn.autoencoder import Autoencoder, check_batch, data_loss, decay_loss
 
 
@@ -90,10 +91,17 @@ def contractive_loss(
     x = check_batch(model, x)
     contraction_weight = validate.weight("contraction_weight", contraction_weight)
     weight_decay = validate.weight("weight_decay", weight_decay)
-    z = model.preactivation(x)
-    x_hat = model.decode(torch.sigmoid(z))
-    penalty = _squared_norm(model, z).mean()
-    return data_loss(x_hat, x) + contraction_weight * penalty + decay_loss(model, weight_decay)
+    group = distributed.group_of(model)
+    x_hat, z = model(x, with_preactivation=True)
+    # Outside of autocast, which would take the product with the weights in a coarser dtype.
+    with torch.autocast(x.device.type, enabled=False):
+        norms = _squared_norm(distributed.core(model), z.to(x.dtype))
+    penalty = distributed.mean(norms.sum(), len(x), group)
+    return (
+        data_loss(x_hat, x, group=group)
+        + contraction_weight * penalty
+        + decay_loss(model, weight_decay)
+    )
 
 
 def _squared_norm(model: Autoencoder, z: Tensor) -> Tensor:

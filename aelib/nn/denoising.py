@@ -3,6 +3,7 @@ r"""The denoising autoencoder in torch."""
 from torch import Tensor, nn
 
 from aelib import validate
+from aelib.nn import distributed
 from aelib.nn.autoencoder import Autoencoder, check_batch, data_loss, decay_loss
 
 
@@ -65,4 +66,5 @@ def denoising_loss(
             f"x_noisy must have the shape of x, {tuple(x.shape)}, got {tuple(x_noisy.shape)}"
         )
     weight_decay = validate.weight("weight_decay", weight_decay)
-    return data_loss(model(x_noisy), x) + decay_loss(model, weight_decay)
+    group = distributed.group_of(model)
+    return data_loss(model(x_noisy), x, group=group) + decay_loss(model, weight_decay)

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from aelib import validate
 from aelib.history import History
+from aelib.nn import distributed
 from aelib.nn.autoencoder import (
     Autoencoder,
     check_batch,
@@ -275,8 +276,9 @@ def classifier_loss(
             f"on {labels.device}"
         )
     low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= model.head.out_features:
-        raise ValueError(
-            f"labels must lie in 0 to {model.head.out_features - 1}, got from {low} to {high}"
-        )
-    return F.cross_entropy(model(x), labels) + decay_loss(model, weight_decay)
+    n_classes = distributed.core(model).head.out_features
+    if low < 0 or high >= n_classes:
+        raise ValueError(f"labels must lie in 0 to {n_classes - 1}, got from {low} to {high}")
+    total = F.cross_entropy(model(x).to(x.dtype), labels, reduction="sum")
+    mean = distributed.mean(total, len(x), distributed.group_of(model))
+    return mean + decay_loss(model, weight_decay)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from aelib.nn import distributed
+
 _MODEL = "aelib model"
 # torch does not look at the checksums in its files: with one bit flipped it may return other
 # weights, or memory that nobody wrote. So a digest of the whole follows; torch.load passes over it.
@@ -31,6 +33,7 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
     -----
     The file holds the ``state_dict``, as `torch.save` writes it, and a checksum; no code.
     """
+    model = distributed.core(model)
     write(path, _MODEL, {"decoder": _decoder(model), "state": model.state_dict()})
 
 
@@ -59,7 +62,7 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         shapes or dtypes, another kind of decoder, or values that are NaN or infinite.
     """
     content = read(path, _MODEL, {"decoder", "state"})
-    if content["decoder"] != _decoder(model):
+    if content["decoder"] != _decoder(distributed.core(model)):
         raise ValueError(
             f"{path} is of a model with a {content['decoder']} decoder, not a {_decoder(model)} one"
         )
@@ -151,6 +154,7 @@ def load_state(model: nn.Module, state: Any, path: str | os.PathLike[str]) -> No
     ValueError
         If a name, shape or dtype differs, or a value is NaN or infinite.
     """
+    model = distributed.core(model)
     expected = model.state_dict()
     if not isinstance(state, dict) or set(state) != set(expected):
         raise ValueError(f"{path} does not hold {list(expected)}, but {list(state)}")

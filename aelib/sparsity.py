@@ -172,8 +172,13 @@ def near_tails(rho_hat: Array, one_minus_rho_hat: Array, dtype: Any) -> Array:
     ndarray of bool, shape (h,)
         False also where a mean is NaN.
     """
-    near: Array = np.minimum(rho_hat, one_minus_rho_hat) > np.sqrt(float(np.finfo(dtype).tiny))
+    near: Array = np.minimum(rho_hat, one_minus_rho_hat) > floor(dtype)
     return near
+
+
+def floor(dtype: Any) -> float:
+    """Return the root of a dtype's smallest number: down to there, quotients of means are exact."""
+    return float(np.sqrt(float(np.finfo(dtype).tiny)))
 
 
 def kl_from_preactivation(rho: float, preactivation: Array) -> tuple[Array, Array]:

@@ -10,18 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit, log_expit, logsumexp, rel_entr
+from scipy.special import log_expit, logsumexp
 
-from aelib import validate
-from aelib.byhand import parameters
-from aelib.byhand.autoencoder import (
-    backpropagate,
-    data_loss,
-    decay_loss,
-    forward,
-    is_weight,
-    parameter_gradient,
-)
+from aelib import sparsity, validate
+from aelib.byhand import backprop, parameters
+from aelib.byhand.autoencoder import decay_loss
 from aelib.byhand.parameters import Params
 from aelib.validate import Array
 
@@ -110,36 +103,29 @@ def loss_and_grad(
     validate.choose_decoder(decoder)
 
     tails = _first_pass(params, blocks, decoder)
-    kl, slope, plain = _penalty(rho, tails, params["encoder_bias"].dtype)
+    kl, slope, near = _penalty(rho, tails, params["encoder_bias"].dtype)
+    far = ~near
 
-    m = tails.n_samples
     loss, seen, on = 0.0, 0, np.zeros_like(tails.on)
     grad = {name: np.zeros(value.shape) for name, value in params.items()}
     for x in _checked(params, blocks, decoder):
-        share = len(x) / m
-        layers = forward(params, x, decoder)
-        block_loss, delta_out = data_loss(layers, x, decoder)
-        loss += share * block_loss
-        # `data_loss` divides by the rows of the block; the rows of all blocks are what counts.
-        delta_out *= share
-        delta_hidden = backpropagate(params, layers, delta_out)
-        z = layers.hidden_preactivation
-        penalty_delta = layers.activation * expit(-z) * slope.astype(z.dtype)
-        if not plain.all():
-            penalty_delta[:, ~plain] = _delta_of_far_tails(rho, tails, z, ~plain)
-        delta_hidden += sparsity_weight * penalty_delta
-        for name, part in parameter_gradient(
-            params, x, layers, delta_hidden, delta_out, weight_decay=0.0
-        ).items():
-            grad[name] += part
+        u, on_here, _ = backprop.first_pass(params, x)
+        slope_in_bracket = (sparsity_weight * slope).astype(x.dtype)
+        error, part = backprop.sums(params, x, x, decoder, slope=slope_in_bracket, u=u)
+        if far.any():
+            z = x @ params["encoder_weight"][:, far] + params["encoder_bias"][far]
+            delta = sparsity_weight * _delta_of_far_tails(rho, tails, z, far)
+            part["encoder_weight"][:, far] += x.T @ delta
+            part["encoder_bias"][far] += delta.sum(axis=0)
+        loss += error
+        for name in grad:
+            grad[name] += part[name]
         seen += len(x)
-        on += layers.activation.sum(axis=0, dtype=np.float64)
+        on += on_here
     _check_same_data(tails, seen, on, params["encoder_bias"].dtype)
 
-    for name in grad:
-        if is_weight(name):
-            grad[name] += weight_decay * params[name]
-    loss += sparsity_weight * float(kl.sum()) + decay_loss(params, weight_decay)
+    grad = backprop.mean_and_decay(grad, params, seen, weight_decay)
+    loss = loss / seen + sparsity_weight * float(kl.sum()) + decay_loss(params, weight_decay)
     return loss, {name: value.astype(params[name].dtype) for name, value in grad.items()}
 
 
@@ -148,58 +134,54 @@ def _first_pass(params: Params, blocks: Blocks, decoder: str) -> Tails:
     n_samples, on, off = 0, np.zeros(h), np.zeros(h)
     log_on, log_off = np.full(h, -np.inf), np.full(h, -np.inf)
     for x in _checked(params, blocks, decoder):
-        z = x @ params["encoder_weight"] + params["encoder_bias"]
+        _, on_here, off_here = backprop.first_pass(params, x)
         n_samples += len(x)
-        for sign, total, log_total in ((1, on, log_on), (-1, off, log_off)):
-            part = expit(sign * z).sum(axis=0, dtype=np.float64)
+        for sign, total, log_total, part in (
+            (1, on, log_on, on_here),
+            (-1, off, log_off, off_here),
+        ):
             total += part
-            np.logaddexp(log_total, _log_sum(sign * z, part), out=log_total)
+            np.logaddexp(log_total, _log_sum(params, x, sign, part), out=log_total)
     if n_samples == 0:
         raise ValueError("blocks yields no blocks")
     return Tails(n_samples, on, off, log_on, log_off)
 
 
-def _log_sum(z: Array, total: Array) -> Array:
+def _log_sum(params: Params, x: Array, sign: int, total: Array) -> Array:
     """Return the log of each unit's sum of sigmoids, from logs where the sum is tiny."""
-    tiny = total <= _floor(z.dtype) * len(z)
+    tiny = total <= sparsity.floor(x.dtype) * len(x)
     logarithm = np.log(np.where(tiny, 1.0, total))
     if tiny.any():
-        logarithm[tiny] = logsumexp(log_expit(z[:, tiny].astype(np.float64)), axis=0)
+        z = x @ params["encoder_weight"][:, tiny] + params["encoder_bias"][tiny]
+        logarithm[tiny] = logsumexp(log_expit(sign * z.astype(np.float64)), axis=0)
     return logarithm
 
 
-def _floor(dtype: Any) -> float:
-    # Far above the smallest number of the dtype a quotient of means is still accurate.
-    return float(np.sqrt(float(np.finfo(dtype).tiny)))
-
-
 def _penalty(rho: float, tails: Tails, dtype: Any) -> tuple[Array, Array, Array]:
-    r"""Return each unit's divergence, the factor of its :math:`O(1-O)`, and where that holds.
+    r"""Return each unit's divergence, its slope by rho-hat, and of which units that holds.
 
     As in `aelib.sparsity.kl_from_preactivation`: nothing is clipped, and units with a tail too
     small for the dtype are left to logarithms.
     """
     m = tails.n_samples
     p, q = tails.on / m, tails.off / m
-    plain = np.minimum(p, q) > _floor(dtype)
+    near = sparsity.near_tails(p, q, dtype)
     kl, slope = np.empty_like(p), np.zeros_like(p)
-    kl[plain] = rel_entr(rho, p[plain]) + rel_entr(1.0 - rho, q[plain])
-    slope[plain] = ((1.0 - rho) / q[plain] - rho / p[plain]) / m
-    log_p, log_q = tails.log_on[~plain] - np.log(m), tails.log_off[~plain] - np.log(m)
-    kl[~plain] = rho * (np.log(rho) - log_p) + (1.0 - rho) * (np.log1p(-rho) - log_q)
-    return np.maximum(kl, 0.0), slope, plain
+    kl[near], slope[near] = sparsity.kl_from_tails(rho, p[near], q[near])
+    log_p, log_q = tails.log_on[~near] - np.log(m), tails.log_off[~near] - np.log(m)
+    kl[~near] = rho * (np.log(rho) - log_p) + (1.0 - rho) * (np.log1p(-rho) - log_q)
+    return np.maximum(kl, 0.0), slope, near
 
 
 def _delta_of_far_tails(rho: float, tails: Tails, z: Array, units: Array) -> Array:
-    """Return the derivative of these units' divergence by z, from the shares in the sums."""
-    log_on = log_expit(z[:, units].astype(np.float64))
-    log_off = log_expit(-z[:, units].astype(np.float64))
+    """Return m times the derivative of these units' divergence by z, from shares in the sums."""
+    log_on, log_off = log_expit(z.astype(np.float64)), log_expit(-z.astype(np.float64))
     share_on, share_off = (
         np.exp(log_on - tails.log_on[units]),
         np.exp(log_off - tails.log_off[units]),
     )
     delta: Array = (1.0 - rho) * share_off * np.exp(log_on) - rho * share_on * np.exp(log_off)
-    return delta.astype(z.dtype)
+    return (tails.n_samples * delta).astype(z.dtype)
 
 
 def _checked(params: Params, blocks: Blocks, decoder: str) -> Iterator[Array]:
@@ -217,8 +199,7 @@ def _checked(params: Params, blocks: Blocks, decoder: str) -> Iterator[Array]:
             "after one pass; pass a list, or a function that returns a new iterator"
         )
     for k, block in enumerate(once):
-        x = parameters.check_data(params, f"blocks[{k}]", block)
-        yield validate.target(f"blocks[{k}]", x, decoder, n_columns=x.shape[1])
+        yield parameters.check_target(params, f"blocks[{k}]", block, decoder)
 
 
 def _check_same_data(tails: Tails, seen: int, on: Array, dtype: Any) -> None:

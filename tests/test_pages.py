@@ -325,3 +325,20 @@ def test_results_have_no_copy_button(tab):
     assert tab.locator(".cell_input button.copybtn").count() > 20
     assert tab.locator(".output pre").count() > 10
     assert tab.locator(".output button.copybtn").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_small_picture_stands_in_the_middle(browser, scheme):
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, color_scheme=scheme, offline=True
+    )
+    tab = context.new_page()
+    tab.goto(chapter(8).as_uri(), wait_until="load")
+    sides = tab.evaluate("""() => [...document.querySelectorAll("figure img")].map(image => {
+      const picture = image.getBoundingClientRect();
+      const figure = image.closest("figure").getBoundingClientRect();
+      return [picture.left - figure.left, figure.right - picture.right];
+    })""")
+    context.close()
+    assert max(left for left, _ in sides) > 50  # some are small
+    assert all(abs(left - right) < 2 for left, right in sides)

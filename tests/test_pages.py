@@ -334,7 +334,8 @@ def test_a_small_picture_stands_in_the_middle(browser, scheme):
     )
     tab = context.new_page()
     tab.goto(chapter(8).as_uri(), wait_until="load")
-    sides = tab.evaluate("""() => [...document.querySelectorAll("figure img")].map(image => {
+    sides = tab.evaluate("""() => [...document.querySelectorAll("figure img")]
+      .filter(image => image.clientWidth).map(image => {
       const picture = image.getBoundingClientRect();
       const figure = image.closest("figure").getBoundingClientRect();
       return [picture.left - figure.left, figure.right - picture.right];

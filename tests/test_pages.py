@@ -317,3 +317,72 @@ def test_a_chapter_tells_how_long_it_takes_to_read(pages):
             line = page.select_one("article .admonition").get_text(" ")
             (said,) = re.findall(r"Reads in\s+about (\d+) minutes", line)
             assert 5 <= int(said) <= 90, path
+
+
+def test_a_long_formula_can_be_read_from_its_beginning(browser, pages):
+    context = browser.new_context(viewport={"width": 375, "height": 800}, offline=True)
+    tab = context.new_page()
+    longer = 0
+    for path in pages:
+        tab.goto((HTML / path).as_uri(), wait_until="load")
+        tab.add_style_tag(content="* { content-visibility: visible !important; }")
+        tab.evaluate("document.fonts.ready.then(() => 0)")
+        formulas = tab.evaluate("""() => [...document.querySelectorAll("article .katex-display")]
+            .filter(formula => formula.clientWidth).map(formula => {
+              const lefts = [...formula.querySelectorAll(".katex-html .base")]
+                .map(part => part.getBoundingClientRect().left);
+              return [
+                Math.min(...lefts) - formula.parentElement.getBoundingClientRect().left,
+                formula.scrollWidth - formula.clientWidth,
+                formula.querySelector("annotation").textContent,
+              ];
+            })""")
+        for left, hidden, source in formulas:
+            assert left > -1, (path, source)
+            longer += hidden > 10
+    context.close()
+    assert longer > 5  # there are such formulas, and one can scroll to their ends
+
+
+def test_no_mark_stands_alone_behind_a_formula(pages):
+    seen = 0
+    for path, page in pages.items():
+        for formula in page.select("article span.math"):
+            behind = formula.next_sibling
+            if isinstance(behind, str):
+                assert not re.match(r"[,.;:!?)\]]", behind), (path, formula.annotation, behind)
+        seen += len(page.select("article span.math annotation"))
+    assert seen > 1000
+
+
+def test_the_magnifier_leaves_room_for_what_is_typed(tab):
+    tab.goto((HTML / "search.html").as_uri() + "?q=KL", wait_until="load")
+    form = tab.locator(".bd-search-container form")
+    icon, field = form.locator("svg").bounding_box(), form.locator("input").bounding_box()
+    assert icon["x"] + icon["width"] <= field["x"]
+
+
+def test_results_have_no_copy_button(tab):
+    tab.goto(chapter(3).as_uri(), wait_until="load")
+    tab.locator(".cell_input button.copybtn").first.wait_for(state="attached")
+    assert tab.locator(".cell_input button.copybtn").count() > 20
+    assert tab.locator(".output pre").count() > 10
+    assert tab.locator(".output button.copybtn").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_small_picture_stands_in_the_middle(browser, scheme):
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, color_scheme=scheme, offline=True
+    )
+    tab = context.new_page()
+    tab.goto(chapter(8).as_uri(), wait_until="load")
+    sides = tab.evaluate("""() => [...document.querySelectorAll("figure img")]
+      .filter(image => image.clientWidth).map(image => {
+      const picture = image.getBoundingClientRect();
+      const figure = image.closest("figure").getBoundingClientRect();
+      return [picture.left - figure.left, figure.right - picture.right];
+    })""")
+    context.close()
+    assert max(left for left, _ in sides) > 50  # some are small
+    assert all(abs(left - right) < 2 for left, right in sides)

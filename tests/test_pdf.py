@@ -1,6 +1,7 @@
-"""The printed book: two of its pages, printed as `make pdf` prints all, and read back."""
+"""The printed book: some of its pages, printed as `make pdf` prints all, and read back."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -13,7 +14,13 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 PROGRAM = ROOT / "book" / "print" / "make_pdf.py"
-PAGES = ["book/notation", "notebooks/03-sparsity-constraint"]
+PAGES = [
+    "book/notation",
+    "notebooks/03-sparsity-constraint",
+    "notebooks/04-kl-regulariser",
+    "notebooks/assignments/kl-penalty",
+]
+POINTS_PER_MM = 72 / 25.4
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +33,7 @@ def make_pdf():
 
 @pytest.fixture(scope="module")
 def printed(browser, tmp_path_factory):
-    """The PDF of two pages, read by another library than the one that wrote it."""
+    """The PDF of these pages, read by another library than the one that wrote it."""
     if not (HTML / "index.html").exists():
         pytest.fail("there is no built book: run `make book` first")
     target = tmp_path_factory.mktemp("pdf") / "book.pdf"
@@ -102,7 +109,7 @@ def test_the_outline_leads_to_parts_chapters_and_sections(printed, texts):
     assert titles["From a constraint to a penalty"][0] == 2
     assert titles["Solutions of the exercises"][0] == 0
     for title, (_, page) in titles.items():
-        if title not in ("Start here", "Chapters"):  # a part has no page of its own
+        if title not in ("Start here", "Chapters", "Assignments"):  # a part has no page of its own
             assert title in " ".join(texts[page - 1].split()), (title, page)
 
 
@@ -152,6 +159,12 @@ def walk(trailer):
             yield value
 
 
+def test_words_can_be_searched(texts):
+    book = "".join(texts)
+    assert "definition" in book
+    assert not re.search("[\ufb00-\ufb04]", book)
+
+
 def test_formulas_are_numbered_and_described(printed, texts):
     assert "(3.3)" in " ".join(texts)
     described = [str(value) for value in walk(printed.trailer) if "\\hat\\rho" in str(value)]
@@ -169,3 +182,106 @@ def test_solutions_stand_at_the_end_and_exercises_say_where(printed, texts):
     assert sum(text.count("Solution on page") for text in texts) == sum(
         text.count("Solution to") for text in texts
     )
+
+
+def pictures(page):
+    """Yield (pixels wide, pixels high, width, height, left, bottom) of each picture, in points."""
+    shown = []
+
+    def look(operator, operands, matrix, _):
+        if operator == b"Do":
+            thing = page["/Resources"]["/XObject"][operands[0]]
+            if thing["/Subtype"] == "/Image":
+                shown.append((thing["/Width"], thing["/Height"], *matrix))
+
+    page.extract_text(visitor_operand_before=look)
+    for wide, high, a, b, c, d, left, bottom in shown:
+        assert abs(b) + abs(c) < 1e-6
+        yield wide, high, abs(a), abs(d), left, min(bottom, bottom + d)
+
+
+def test_pictures_keep_their_shape_and_stay_between_the_margins(printed):
+    seen = 0
+    for number, page in enumerate(printed.pages, start=1):
+        for wide, high, width, height, left, bottom in pictures(page):
+            assert width / height == pytest.approx(wide / high, rel=0.02), number
+            assert left > 22.5 * POINTS_PER_MM
+            assert left + width < (210 - 22.5) * POINTS_PER_MM
+            assert bottom > 17.5 * POINTS_PER_MM
+            seen += 1
+    assert seen >= 15
+
+
+def test_a_heading_is_never_the_last_thing_on_its_page(printed):
+    def places(items):
+        for item in items:
+            if isinstance(item, list):
+                yield from places(item)
+            else:
+                yield item["/Title"], item["/Top"]
+
+    tops = dict(places(printed.outline[1:]))  # "Contents" leads to a page, not to a place on it
+    assert len(tops) > 20
+    # The lower margin, the heading, and two lines of text.
+    for title, top in tops.items():
+        assert top > 18 * POINTS_PER_MM + 14 + 2 * 13, title
+
+
+def test_what_comes_next_does_not_stand_alone(printed, texts):
+    last = [text for text in texts if re.search(r"^Next$", text, re.MULTILINE)]
+    assert len(last) == 2
+    for text in last:
+        assert text.count("Solution on page") >= 2
+
+
+def test_pages_are_well_filled(printed):
+    """White before a figure that did not fit is less than half a page, and rare."""
+    starts = {page for level, title, page in outline(printed) if level == 1}
+    starts.add(next(page for _, title, page in outline(printed) if title.startswith("Solutions")))
+    foot, head = 18 * POINTS_PER_MM, (297 - 21) * POINTS_PER_MM
+    white = []
+    for number, page in enumerate(printed.pages, start=1):
+        if number < min(starts) or number + 1 in starts or number == len(printed.pages):
+            continue  # a chapter ends where it ends
+        ends = [bottom for *_, bottom in pictures(page)]
+
+        def look(text, matrix, text_matrix, *_, ends=ends):
+            bottom = matrix[3] * text_matrix[5] + matrix[5]
+            if text.strip() and bottom > foot:
+                ends.append(bottom)
+
+        page.extract_text(visitor_text=look)
+        white.append((min(ends) - foot) / (head - foot))
+    assert len(white) > 30
+    assert max(white) < 0.45
+    assert sum(white) / len(white) < 0.12
+
+
+def test_what_moves_and_what_tests_is_left_to_the_notebook(texts):
+    book = " ".join(" ".join(texts).split())
+    assert "Fig. 4.7" in book  # the still picture of an interactive figure
+    assert "widgets." not in book
+    assert "Run this chapter" not in book
+    assert "def kl_bernoulli(rho, rho_hat):" in book  # what a student writes
+    assert "of this answer is in the notebook." in book
+    assert "_np" not in book  # what tests it
+
+
+def test_every_test_of_an_assignment_is_known(make_pdf):
+    assignments = sorted((ROOT / "notebooks" / "assignments").glob("*.ipynb"))
+    assert len(assignments) >= 4
+    for notebook in assignments:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        tests = make_pdf.test_cells(notebook.relative_to(ROOT).with_suffix(".html"))
+        assert len(tests) >= 10
+        for place, source in enumerate(code):
+            assert (place in tests) == ("numpy as _np" in source), (notebook.name, place)
+
+
+def test_a_figure_is_drawn_by_the_size_that_matplotlib_was_told(make_pdf):
+    dots = make_pdf.dots_per_inch([("", "notebooks/08-vector-field")])
+    assert len(dots) >= 8
+    assert len({round(value) for value in dots.values()}) > 1  # so the pixels alone do not tell it
+    shown = {file.stem for file in (HTML / "_images").glob("*.webp")}
+    assert set(dots) <= shown

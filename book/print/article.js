@@ -2,11 +2,30 @@
 //
 // Returns the article's title and sections, its HTML, and the HTML of its solutions, which the
 // printed book has at its end. `name` is put before each id, so that no two pages share one;
-// `names` tells the name of each page of the book by its address.
-({ name: page, names, bookTitle }) => {
+// `names` tells the name of each page of the book by its address, `tests` which of the page's
+// cells, counted from 0, only test an answer.
+({ name: page, names, bookTitle, tests }) => {
   const article = document.querySelector("article");
   const all = (selector) => [...article.querySelectorAll(selector)];
   const name = (id) => `${page}-${id}`;
+
+  // Tests are for the computer. Printed, they would be two thirds of an assignment.
+  const cells = all(".cell");
+  for (const place of tests) {
+    if (!cells[place]) throw new Error(`${page} has no cell ${place} of code`);
+    const before = cells[place].previousElementSibling;
+    if (before?.className === "in-the-notebook") {
+      cells[place].remove();
+      before.textContent = "The tests of this answer are in the notebook.";
+    } else {
+      const note = document.createElement("p");
+      note.className = "in-the-notebook";
+      note.textContent = "The test of this answer is in the notebook.";
+      cells[place].replaceWith(note);
+    }
+  }
+  // A call that only shows what moves: its still picture stands before it.
+  for (const view of all('script[type*="widget-view"]')) view.closest(".cell").remove();
 
   // What only a screen can use. Code that a page folds away draws a diagram: it stays out, too.
   const screenOnly = [
@@ -25,6 +44,14 @@
     drawn.removeAttribute("aria-hidden");
     drawn.setAttribute("role", "img");
     drawn.setAttribute("aria-label", source.trim());
+  }
+
+  // Lines of code are blocks, so that a listing's edge ends where its part on a page ends. Pygments
+  // closes its tags at the end of each line. Two empty lines, as Python's style has them between
+  // functions, are one on paper.
+  for (const code of all("pre")) {
+    const lines = code.innerHTML.replace(/\s+$/, "").replace(/\n{3,}/g, "\n\n").split("\n");
+    code.innerHTML = lines.map((line) => `<span class="line">${line}\n</span>`).join("");
   }
 
   for (const image of all("img")) {
@@ -62,7 +89,10 @@
   const heading = article.querySelector("h1");
   // The cover has the title already.
   if (heading.textContent.trim() === bookTitle) heading.textContent = "About this book";
-  const sections = all("h2").filter((h2) => h2.closest("section[id]"));
+  // "Next" closes each chapter: in the contents it would only be in the way.
+  const sections = all("h2").filter((h2) => {
+    return h2.closest("section[id]") && h2.textContent.trim() !== "Next";
+  });
   return {
     title: heading.textContent.trim(),
     sections: sections.map((h2) => ({

@@ -9,18 +9,23 @@ It is printed twice: page numbers can be written into the contents only when the
 """
 
 import argparse
+import base64
+import hashlib
+import json
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
 import pikepdf
 import yaml
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from pygments.formatters import HtmlFormatter
 from sphinx_external_toc.parsing import parse_toc_yaml
@@ -28,9 +33,11 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MM = 96 / 25.4  # CSS pixels in a millimetre
-# As the stored figures were drawn at 130 dots an inch, this prints their letters a little smaller
-# than the text.
-FIGURE_SCALE = 0.75
+# A page's text, as print.css has it: A4 without its margins.
+TEXT_WIDTH, TEXT_HEIGHT = 164 * MM, 258 * MM
+# An inch of a figure, as Matplotlib was told its size, on paper. Letters of 10 points come out at
+# 9, and at 7 where a smaller figure closes a gap.
+FIGURE_INCH, SMALLEST_INCH = 0.9 * 96, 0.7 * 96
 
 
 class Article(NamedTuple):
@@ -86,9 +93,39 @@ def collect(tab: Page, html: Path, toc: list[tuple[str, str]], book_title: str) 
             raise FileNotFoundError(f"{file} is not built: run `make book` first")
         name = names[file.as_uri()]
         tab.goto(file.as_uri(), wait_until="domcontentloaded")
-        found = tab.evaluate(script, {"name": name, "names": names, "bookTitle": book_title})
+        tests = test_cells(file.relative_to(html))
+        found = tab.evaluate(
+            script, {"name": name, "names": names, "bookTitle": book_title, "tests": tests}
+        )
         articles.append(Article(name=name, part=part, **found))
     return articles
+
+
+def test_cells(page: Path) -> list[int]:
+    """Return which of a page's code cells nbgrader has as tests, counted from 0."""
+    notebook = ROOT / page.with_suffix(".ipynb")
+    if not notebook.exists():  # a page of prose
+        return []
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = [cell["metadata"].get("nbgrader", {}) for cell in cells if cell["cell_type"] == "code"]
+    return [place for place, role in enumerate(code) if role.get("grade") and role.get("locked")]
+
+
+def dots_per_inch(toc: list[tuple[str, str]]) -> dict[str, float]:
+    """Return the resolution of each stored figure, by the name that its file has in the book."""
+    found = {}
+    for _, page in toc:
+        notebook = ROOT / f"{page}.ipynb"
+        if not notebook.exists():
+            continue
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                if "image/png" not in output.get("data", {}):
+                    continue
+                content = base64.b64decode(output["data"]["image/png"])
+                with Image.open(BytesIO(content)) as image:
+                    found[hashlib.sha256(content).hexdigest()] = float(image.info["dpi"][0])
+    return found
 
 
 def cover(config: dict[str, Any], citation: dict[str, Any]) -> str:
@@ -98,8 +135,8 @@ def cover(config: dict[str, Any], citation: dict[str, Any]) -> str:
         f"© {config['copyright']} {config['author']}.",
         config["html"]["extra_footer"].strip(),
         "Every number and figure was computed by the code printed beside it. Code that only draws "
-        "a diagram is left out here, and so is what moves; both are in the notebooks. The "
-        "solutions of the exercises stand at the end.",
+        "a diagram is left out here, and so are the assignments' tests and what moves; all of it "
+        "is in the notebooks. The solutions of the exercises stand at the end.",
     ]
     return (
         f'<div class="cover"><p class="title">{escape(config["title"])}</p>'
@@ -198,24 +235,28 @@ WRITE_PAGE_NUMBERS = """numbers => {
     place.textContent = numbers ? numbers[target] : "000";
   }
 }"""
-SCALE_FIGURES = """scale => {
-  for (const image of document.images) {
-    if (!image.style.width) image.style.width = `${image.naturalWidth * scale}px`;
-  }
-}"""
 
 
-def print_pages(tab: Page, document: str, folder: Path) -> tuple[Path, list[str]]:
+def print_pages(
+    tab: Page, document: str, dots: dict[str, float], folder: Path
+) -> tuple[Path, list[str]]:
     """Print twice, the second time with page numbers; return the PDF and what is too wide."""
     source, target = folder / "book.html", folder / "book.pdf"
     source.write_text(document, encoding="utf-8")
     tab.emulate_media(media="print", color_scheme="light")
-    tab.set_viewport_size({"width": round(160 * MM), "height": 1000})
+    tab.set_viewport_size({"width": round(TEXT_WIDTH), "height": 1000})
     tab.goto(source.as_uri(), wait_until="load")
     tab.evaluate("document.fonts.ready.then(() => true)")
-    tab.evaluate(SCALE_FIGURES, FIGURE_SCALE)
     tab.evaluate(WRITE_PAGE_NUMBERS, None)
-    beyond = tab.evaluate((HERE / "fit.js").read_text(encoding="utf-8"))
+    fit = {
+        "width": TEXT_WIDTH,
+        "height": TEXT_HEIGHT,
+        "inch": FIGURE_INCH,
+        "smallest": SMALLEST_INCH,
+        "dots": dots,
+        "usualDots": 130,  # as in aelib/book.mplstyle
+    }
+    beyond = tab.evaluate((HERE / "fit.js").read_text(encoding="utf-8"), fit)
 
     def printed() -> dict[str, int]:
         tab.pdf(path=target, prefer_css_page_size=True, tagged=True)
@@ -314,7 +355,7 @@ def make_pdf(html: Path, toc: list[tuple[str, str]], target: Path) -> list[str]:
         articles = collect(tab, html, toc, config["title"])
         articles += solutions(articles)
         document = whole_document(articles, config, citation)
-        pdf, beyond = print_pages(tab, document, Path(folder))
+        pdf, beyond = print_pages(tab, document, dots_per_inch(toc), Path(folder))
         browser.close()
         finish(pdf, target, articles, config)
     return beyond

@@ -266,7 +266,7 @@ def loss_and_grad(
     Returns
     -------
     loss : float
-        J.
+        The objective J.
     grad : dict of str to ndarray
         The gradient, names, shapes and dtype as in ``params``.
 

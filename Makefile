@@ -1,4 +1,5 @@
 # make book       set up, build the book, print where it is
+# make again      build only the pages that have changed since, in seconds
 # make test       set up, check everything
 # make pdf        build the book and print it into _build/autoencoder-variants.pdf
 # make linkcheck  ask every web address in the book whether it still answers (needs the internet)
@@ -9,6 +10,7 @@
 # make notebooks  execute all chapters in place; make notebooks ONLY=05 only one
 # make teach      set up what an instructor needs besides: nbgrader, for python -m aelib.teach
 # make assignments  write the student versions of the assignments into notebooks/assignments
+# make bench      measure the speed of the objective, of the chapters and of the book (an hour)
 # make lighthouse measure five pages of the built book: speed, accessibility, search engines
 # make clean      remove what was built; the environment stays (make distclean removes it too)
 
@@ -25,7 +27,7 @@ INSTALLED := $(VENV)/installed
 TEACH := $(VENV)/teach-installed
 TESTED := $(VENV)/tested-installed
 
-.PHONY: book lite pdf linkcheck test lint serve lab launch notebooks teach assignments lighthouse clean distclean
+.PHONY: book lite pdf linkcheck test lint serve lab launch notebooks teach assignments lighthouse bench again clean distclean
 
 book: $(INSTALLED)
 	rm -rf _build/html
@@ -33,6 +35,11 @@ book: $(INSTALLED)
 	$(BIN)/python book/lite.py
 	@echo
 	@$(BIN)/python -c 'import pathlib; print("The book is ready. Open", pathlib.Path("_build/html/index.html").resolve().as_uri())'
+
+# What has changed since the last `make book`, for whoever writes; the search and a page's
+# neighbours may lag behind.
+again: $(INSTALLED)
+	$(BIN)/jupyter-book build . -W -n --keep-going
 
 lite: $(INSTALLED)
 	$(BIN)/python book/lite.py
@@ -74,6 +81,12 @@ assignments: $(TEACH)
 $(TEACH): $(INSTALLED) requirements-teach.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-teach.txt
 	touch $@
+
+# On a machine with nothing else to do.
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.chapters
+	$(BIN)/python -m benchmarks.book
 
 # Needs Chromium and, the first time, the npm registry.
 lighthouse: book

@@ -52,7 +52,7 @@ def measure(path: Path, folder: Path) -> dict[str, str]:
     seconds = time.monotonic() - begun
     title = next(line for line in notebook.cells[0].source.split("\n") if line.startswith("# "))
     return {
-        "Chapter": f"{int(path.stem[:2])}. {title[2:]}",
+        "Chapter": f"{int(path.stem[:2])} · {title[2:]}",
         "Seconds": f"{seconds:.0f}",
         "of processor time": f"{client.cpu_seconds:.0f}",
         "Memory (MB)": f"{client.peak_mb:.0f}",

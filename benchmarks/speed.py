@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib import pyplot as plt
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -348,6 +349,31 @@ def table(found: dict[str, Any]) -> str:
     return text.getvalue()
 
 
+def draw(found: dict[str, Any], path: Path) -> None:
+    """Draw how many times the matrix products each way takes."""
+    ways = ("by hand", "aelib in torch", "plain torch")
+    rows = found["cost and gradient"]
+    with plt.style.context("aelib.book"):
+        fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
+        for ax, dtype in zip(axes, ("float64", "float32"), strict=True):
+            here = [row for row in rows if row["dtype"] == dtype]
+            for k, way in enumerate(ways):
+                times = [row["ms"][way] / row["ms"]["products"] for row in here]
+                places = np.arange(len(here)) + 0.26 * (k - 1)
+                ax.barh(places, times, height=0.24, label=way)
+            ax.axvline(1.0, color="black", linewidth=1.0, linestyle="--")
+            ax.set_yticks(np.arange(len(here)), [f"{row['n']} → {row['h']}" for row in here])
+            ax.grid(axis="y", visible=False)
+            ax.set(title=dtype, xlabel="time ÷ products alone")
+        axes[0].set_ylabel("inputs → hidden units")
+        axes[0].invert_yaxis()
+        axes[1].legend(loc="lower right", fontsize="small")
+        part = path.with_suffix(".part")
+        fig.savefig(part, dpi=130, format="png")
+        plt.close(fig)
+    os.replace(part, path)
+
+
 def main() -> None:
     """Measure everything and write it."""
     torch.set_num_threads(1)
@@ -368,6 +394,7 @@ def main() -> None:
         found[name] = measure()
     write(HERE / "speed.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     write(HERE / "speed.csv", table(found))
+    draw(found, HERE.parent / "book/images/speed.png")
     print(json.dumps(found, indent=1, ensure_ascii=False))
 
 

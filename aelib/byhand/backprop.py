@@ -19,6 +19,8 @@ from aelib.validate import Array
 
 ROWS = 512  # of 784 columns: 3 MB in float64, about what a core's own cache holds
 
+ONES = np.ones(ROWS)
+
 # Where 1 / u is the smallest number of full precision: beyond, a is next to 0 whatever z is.
 LARGEST = {np.dtype(kind): -np.log(np.finfo(kind).tiny) for kind in (np.float32, np.float64)}
 
@@ -58,7 +60,7 @@ def activation_of(u: Array, out: Array) -> None:
 
 def column_sums(block: Array) -> Array:
     """Return the sum of each column in float64; a product adds up faster than ``sum``."""
-    return np.ones(len(block)) @ block.astype(np.float64, copy=False)
+    return ONES[: len(block)] @ block.astype(np.float64, copy=False)
 
 
 def first_pass(params: Params, x: Array) -> tuple[Array, Array, Array]:
@@ -137,7 +139,7 @@ def sums(
     slope_rows = None if slope is None else in_every_row(slope, m)
     decoder_weight = parameters.decoder_weight(params)
     minus_decoder = -decoder_weight
-    a, delta_hidden, u_room = (np.empty((min(m, ROWS), h), x.dtype) for _ in range(3))
+    a, delta, u_room = (np.empty((min(m, ROWS), h), x.dtype) for _ in range(3))
     x_hat, v = (np.empty((min(m, ROWS), n), x.dtype) for _ in range(2))
     grad = {
         "encoder_weight": np.zeros((x.shape[1], h), x.dtype),
@@ -150,40 +152,42 @@ def sums(
 
     for start in range(0, m, ROWS):
         block = slice(start, min(start + ROWS, m))
-        k = block.stop - start
+        rows = slice(0, block.stop - start)  # the last block may be shorter than the arrays
         # Forward: x -> u -> a -> v = exp(-z_out) -> x_hat.
-        u_block = u_room[:k] if u is None else u[block]
+        x_k, a_k, x_hat_k, v_k, delta_k = x[block], a[rows], x_hat[rows], v[rows], delta[rows]
         if u is None:
-            exp_of_minus(x[block], minus_encoder, encoder_bias[:k], out=u_block)
-        activation_of(u_block, out=a[:k])
-        if decoder == "sigmoid":
-            exp_of_minus(a[:k], minus_decoder, decoder_bias[:k], out=v[:k])
-            activation_of(v[:k], out=x_hat[:k])
-            v[:k] *= x_hat[:k]
-            v[:k] *= x_hat[:k]  # v is now x_hat (1 - x_hat)
+            u_k = u_room[rows]
+            exp_of_minus(x_k, minus_encoder, encoder_bias[rows], out=u_k)
         else:
-            np.matmul(a[:k], decoder_weight, out=x_hat[:k])
-            x_hat[:k] += decoder_bias[:k]
+            u_k = u[block]
+        activation_of(u_k, out=a_k)
+        if decoder == "sigmoid":
+            exp_of_minus(a_k, minus_decoder, decoder_bias[rows], out=v_k)
+            activation_of(v_k, out=x_hat_k)
+            v_k *= x_hat_k
+            v_k *= x_hat_k  # v is now x_hat (1 - x_hat)
+        else:
+            np.matmul(a_k, decoder_weight, out=x_hat_k)
+            x_hat_k += decoder_bias[rows]
 
         # Backward: the residual becomes the output delta, and travels back.
-        delta_out = x_hat[:k]
+        delta_out = x_hat_k
         delta_out -= target[block]
         error += 0.5 * float(np.einsum("ij,ij->i", delta_out, delta_out).sum(dtype=np.float64))
         if decoder == "sigmoid":
-            delta_out *= v[:k]
-        delta = delta_hidden[:k]
-        np.matmul(delta_out, decoder_weight.T, out=delta)
+            delta_out *= v_k
+        np.matmul(delta_out, decoder_weight.T, out=delta_k)
         if slope_rows is not None:
-            delta += slope_rows[:k]
+            delta_k += slope_rows[rows]
         # In this order, because u alone may be too large to multiply by.
-        delta *= a[:k]
-        delta *= u_block
-        delta *= a[:k]
+        delta_k *= a_k
+        delta_k *= u_k
+        delta_k *= a_k
 
-        grad["encoder_weight"] += x[block].T @ delta
-        grad["encoder_bias"] += ones[:k] @ delta  # the sum of its rows
-        grad["decoder_weight"] += a[:k].T @ delta_out
-        grad["decoder_bias"] += ones[:k] @ delta_out
+        grad["encoder_weight"] += x_k.T @ delta_k
+        grad["encoder_bias"] += ones[rows] @ delta_k  # the sum of its rows
+        grad["decoder_weight"] += a_k.T @ delta_out
+        grad["decoder_bias"] += ones[rows] @ delta_out
 
     if "decoder_weight" not in params:
         # A tied weight plays two roles, and its gradient is the sum of both.

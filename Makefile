@@ -53,7 +53,7 @@ linkcheck: $(INSTALLED)
 test: lint book
 	$(RUN) $(BIN)/python -m pytest --nbval -n 2 --dist loadscope notebooks/*.ipynb
 	$(RUN) $(BIN)/python -m pytest -n 2 tests --ignore tests/grading
-	$(RUN) $(BIN)/python -m pytest tests/grading
+	$(RUN) $(BIN)/python -m pytest -n 2 --dist loadfile tests/grading
 
 lint: $(TESTED)
 	$(BIN)/ruff check .

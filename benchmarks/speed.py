@@ -91,11 +91,12 @@ def in_torch(params: byhand.Params, x: np.ndarray) -> Runs:
     batch = torch.from_numpy(x)
     tensors = {k: torch.tensor(v, requires_grad=True) for k, v in params.items()}
 
-    def aelib_in_torch() -> None:
+    def aelib_in_torch() -> Any:
         model.zero_grad()
         nn.sparse_loss(model, batch, **SPARSE).backward()
+        return model.encoder.weight.grad.T.numpy()
 
-    def plain_torch() -> None:
+    def plain_torch() -> Any:
         for tensor in tensors.values():
             tensor.grad = None
         a = torch.sigmoid(batch @ tensors["encoder_weight"] + tensors["encoder_bias"])
@@ -106,6 +107,7 @@ def in_torch(params: byhand.Params, x: np.ndarray) -> Runs:
         loss = 0.5 * (x_hat - batch).square().sum() / len(batch)
         loss = loss + SPARSE["sparsity_weight"] * kl.sum()
         (loss + 0.5 * SPARSE["weight_decay"] * decay).backward()
+        return tensors["encoder_weight"].grad.numpy()
 
     return {"aelib in torch": aelib_in_torch, "plain torch": plain_torch}
 
@@ -354,7 +356,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     ways = ("by hand", "aelib in torch", "plain torch")
     rows = found["cost and gradient"]
     with plt.style.context("aelib.book"):
-        fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
+        fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.0), sharey=True)
         for ax, dtype in zip(axes, ("float64", "float32"), strict=True):
             here = [row for row in rows if row["dtype"] == dtype]
             for k, way in enumerate(ways):
@@ -364,10 +366,11 @@ def draw(found: dict[str, Any], path: Path) -> None:
             ax.axvline(1.0, color="black", linewidth=1.0, linestyle="--")
             ax.set_yticks(np.arange(len(here)), [f"{row['n']} → {row['h']}" for row in here])
             ax.grid(axis="y", visible=False)
+            ax.set_axisbelow(True)
             ax.set(title=dtype, xlabel="time ÷ products alone")
         axes[0].set_ylabel("inputs → hidden units")
         axes[0].invert_yaxis()
-        axes[1].legend(loc="lower right", fontsize="small")
+        fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
         part = path.with_suffix(".part")
         fig.savefig(part, dpi=130, format="png")
         plt.close(fig)

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aelib import byhand
+from benchmarks import speed
+
 ROOT = Path(__file__).resolve().parent.parent
 MNIST = Path(os.environ.get("AELIB_MNIST", ROOT.parent / "shared" / "data" / "mnist"))
 
@@ -78,3 +81,30 @@ def test_the_sparse_grid_can_be_made_again(tmp_path):
         assert made[name]["shape"] == stored[name]["shape"]
     assert np.mean(made["error"]) > np.mean(stored["error"]), "400 iterations do more than one"
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_what_is_compared_computes_the_same(dtype):
+    rng = np.random.default_rng(0)
+    x = rng.random((600, 12)).astype(dtype)
+    params = byhand.init(n_visible=12, n_hidden=5, rng=rng, dtype=dtype)
+    _, grad = byhand.sparse.loss_and_grad(params, x, **speed.SPARSE)
+    ways = speed.in_torch(params, x)
+    assert set(ways) == {"aelib in torch", "plain torch"}
+    tolerance = 1e-10 if dtype == np.float64 else 1e-4
+    for run in ways.values():
+        found = run()
+        error = np.abs(found - grad["encoder_weight"]).max()
+        assert error <= tolerance * np.abs(grad["encoder_weight"]).max()
+    # That of scikit-learn compares its loss with ours by itself.
+    loss = {name: run() for name, run in speed.in_scikit_learn(params, x).items()}
+    assert loss["scikit-learn"] * 12 == pytest.approx(loss["by hand, linear"], rel=1e-3)
+
+
+def test_the_table_of_speeds_says_what_was_measured():
+    found = json.loads((ROOT / "benchmarks" / "speed.json").read_text(encoding="utf-8"))
+    assert (ROOT / "benchmarks" / "speed.csv").read_text(encoding="utf-8") == speed.table(found)
+    for row in found["cost and gradient"]:
+        for value in row.values():
+            if isinstance(value, dict) and "ratio" in value:
+                assert 0.0 < value["from"] <= value["ratio"] <= value["to"]

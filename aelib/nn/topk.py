@@ -171,7 +171,7 @@ def topk_loss(
 
     Notes
     -----
-    Gao et al. (2024), section 2 and appendix A.2, from where the weight and ``k_auxiliary`` are;
+    Gao et al. (2024), appendices A.2 and B.1, from where the weight and ``k_auxiliary`` are;
     they count a unit as dead after ten million tokens. ``dead_after`` is that of SAELens.
     """
     x = check_batch(model, x)

@@ -52,8 +52,8 @@ def autograd():
     def tensor(value):
         return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
 
-    def loss_and_grad(loss, params, *data, decoder="sigmoid", **settings):
-        model = nn.from_byhand(params, decoder=decoder)
+    def loss_and_grad(loss, params, *data, decoder="sigmoid", activation=None, **settings):
+        model = nn.from_byhand(params, decoder=decoder, activation=activation)
         settings = {name: tensor(value) for name, value in settings.items()}
         value = loss(model, *map(tensor, data), **settings)
         value.backward()

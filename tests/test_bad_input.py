@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from aelib import byhand, checks, corruption, data, nn, sparsity, validate
+from aelib import byhand, checks, corruption, data, dictionary, nn, sparsity, validate
 
 NAN, INF = float("nan"), float("inf")
 RNG = np.random.default_rng(0)
@@ -27,6 +27,11 @@ MODEL = nn.Autoencoder(7, 5, dtype=torch.float64)
 TENSOR = torch.from_numpy(X)
 STACKED_MODEL = nn.from_byhand(STACKED)
 CLASSIFIER_MODEL = nn.from_byhand(CLASSIFIER)
+DICTIONARY = nn.Dictionary(7, 5, nn.TopK(2), dtype=torch.float64)
+JUMPRELU = nn.Dictionary(7, 5, nn.JumpReLU(5), dtype=torch.float64)
+ADAM = torch.optim.Adam(DICTIONARY.parameters())
+DIRECTIONS, FEATURES = RNG.standard_normal((5, 7)), RNG.standard_normal((4, 7))
+STRENGTH = RNG.random((11, 4))
 
 
 def changed(array, value):
@@ -225,6 +230,12 @@ def stacked_params(good):
     }
 
 
+NO_DIRECTION = (
+    with_params(decoder_weight=P["decoder_weight"] * np.eye(5)[:, :1]),
+    ValueError,
+    "decoder_weight has a row of zeros",
+)
+NO_OWN_DIRECTIONS = (TIED, ValueError, "params are tied")
 STACKED_PARAMS = stacked_params(STACKED) | {
     "a classifier": (CLASSIFIER, ValueError, "decoder_weight_1, decoder_bias_1, …, got"),
     "an output too wide": (
@@ -288,6 +299,17 @@ FIT_PARAMS = {
     # As integers they would be rounded after every step.
     "integers inside": ({"a": np.ones(2, int)}, TypeError, "a in params must be .* got int64"),
 }
+# Of a matrix whose rows are directions; the good one has 7 columns.
+ROWS = MATRIX | {
+    "a row of zeros": (
+        np.eye(11, 7),
+        ValueError,
+        r"has row\(s\) \[7, 8, 9, 10\] of zeros, which have no direction",
+    ),
+}
+WIDTH = {"too few columns": (X[:, 1:], ValueError, r"must have 7 columns, got shape \(11, 6\)")}
+FEWER_ROWS = {"fewer rows": (X[1:], ValueError, r"must have 11 rows, as x has")}
+K = COUNT | {"too large": (6, ValueError, "must be at most 5, the number of units, got 6")}
 NOT_A_TENSOR_OF_THE_MODEL = {"a numpy array": (X, TypeError, "must be a torch tensor")}
 
 # --- which argument of which function takes which kind -------------------------------------------
@@ -517,6 +539,147 @@ FUNCTIONS = [
         {"model": MODEL, "x": TENSOR, "contraction_weight": 0.1},
         {"x": NOT_A_TENSOR_OF_THE_MODEL, "contraction_weight": WEIGHT, "weight_decay": WEIGHT},
     ),
+    (
+        byhand.topk.encode,
+        OBJECTIVE | {"k": 2},
+        {"params": PARAMS, "x": MATRIX | FOR_PARAMS, "k": K},
+    ),
+    (
+        byhand.topk.select,
+        {"preactivation": A, "k": 2},
+        {"preactivation": MATRIX, "k": K},
+    ),
+    (
+        byhand.topk.loss_and_grad,
+        OBJECTIVE | {"k": 2},
+        {
+            "params": PARAMS | {f"tied: {k}": v for k, v in TIED_PARAMS.items()},
+            "x": MATRIX | FOR_PARAMS,
+            "k": K,
+        },
+    ),
+    (byhand.l1.encode, OBJECTIVE, {"params": PARAMS, "x": MATRIX | FOR_PARAMS}),
+    (
+        byhand.l1.loss_and_grad,
+        OBJECTIVE | {"sparsity_weight": 0.1},
+        {
+            "params": PARAMS
+            | {f"tied: {k}": v for k, v in TIED_PARAMS.items()}
+            | {"no direction": NO_DIRECTION},
+            "x": MATRIX | FOR_PARAMS,
+            "sparsity_weight": WEIGHT,
+        },
+    ),
+    (
+        byhand.unit_norm.normalise,
+        {"params": P},
+        {"params": PARAMS | {"no direction": NO_DIRECTION, "tied": NO_OWN_DIRECTIONS}},
+    ),
+    (
+        byhand.unit_norm.remove_parallel,
+        {"params": P, "grad": P},
+        {
+            "params": PARAMS | {"no direction": NO_DIRECTION, "tied": NO_OWN_DIRECTIONS},
+            "grad": {
+                "of another network": (
+                    byhand.init(n_visible=7, n_hidden=4, rng=RNG),
+                    ValueError,
+                    r"has a decoder_weight of shape \(4, 7\), but params one of \(5, 7\)",
+                )
+            },
+        },
+    ),
+    (dictionary.l0, {"activation": A}, {"activation": MATRIX}),
+    (dictionary.firing_rate, {"activation": A}, {"activation": MATRIX}),
+    (dictionary.dead_units, {"activation": A}, {"activation": MATRIX}),
+    (dictionary.dense_units, {"activation": A}, {"activation": MATRIX, "above": FRACTION}),
+    (
+        dictionary.variance_unexplained,
+        {"x": X, "x_hat": X},
+        {"x": MATRIX, "x_hat": MATRIX | WIDTH | FEWER_ROWS},
+    ),
+    *(
+        (
+            function,
+            {"dictionary": DIRECTIONS, "features": FEATURES},
+            {"dictionary": ROWS, "features": ROWS | WIDTH},
+        )
+        for function in (dictionary.cosines, dictionary.mean_max_cosine, dictionary.match)
+    ),
+    (
+        dictionary.absorption,
+        {"activation": A, "dictionary": DIRECTIONS, "features": FEATURES, "strength": STRENGTH},
+        {
+            "activation": MATRIX
+            | {"too wide": (X, ValueError, "must have 5 columns, one for each row of dictionary")},
+            "dictionary": MATRIX,
+            "features": ROWS | WIDTH,
+            "strength": MATRIX
+            | {
+                "too wide": (X, ValueError, "must have 4 columns"),
+                "fewer rows": (STRENGTH[1:], ValueError, "must have 11 rows, as activation has"),
+                "negative": (-STRENGTH, ValueError, "must not be negative"),
+                "absent": (
+                    STRENGTH * [1, 0, 1, 1],
+                    ValueError,
+                    r"is 0 for every sample of feature\(s\) \[1\]",
+                ),
+            },
+            "share": FRACTION,
+        },
+    ),
+    (
+        nn.Dictionary,
+        {"n_visible": 7, "n_hidden": 5},
+        {
+            "n_visible": COUNT,
+            "n_hidden": COUNT,
+            "activation": {"a string": ("relu", TypeError, "must be a torch module .* got str")},
+        },
+    ),
+    (nn.TopK, {"k": 2}, {"k": COUNT}),
+    (nn.BatchTopK, {"k": 2.5}, {"k": POSITIVE, "rate": RHO}),
+    (
+        nn.JumpReLU,
+        {"n_hidden": 5},
+        {"n_hidden": COUNT, "threshold": POSITIVE, "bandwidth": POSITIVE},
+    ),
+    (
+        nn.l1_loss,
+        {"model": DICTIONARY, "x": TENSOR, "sparsity_weight": 0.1},
+        {"x": NOT_A_TENSOR_OF_THE_MODEL, "sparsity_weight": WEIGHT},
+    ),
+    (
+        nn.topk_loss,
+        {"model": DICTIONARY, "x": TENSOR},
+        {
+            "x": NOT_A_TENSOR_OF_THE_MODEL,
+            "auxiliary_weight": WEIGHT,
+            "k_auxiliary": COUNT,
+            "dead_after": COUNT,
+        },
+    ),
+    (
+        nn.jumprelu_loss,
+        {"model": JUMPRELU, "x": TENSOR, "sparsity_weight": 0.1},
+        {"x": NOT_A_TENSOR_OF_THE_MODEL, "sparsity_weight": WEIGHT},
+    ),
+    (
+        nn.auxiliary_loss,
+        {
+            "model": DICTIONARY,
+            "residual": TENSOR,
+            "preactivation": torch.from_numpy(A),
+            "dead": torch.ones(5, dtype=torch.bool),
+            "k": 2,
+        },
+        {"k": COUNT},
+    ),
+    (
+        nn.resample,
+        {"model": DICTIONARY, "optimizer": ADAM, "x": TENSOR, "dead_after": 1},
+        {"x": NOT_A_TENSOR_OF_THE_MODEL, "dead_after": COUNT},
+    ),
     (nn.jacobian, {"model": MODEL, "x": TENSOR}, {"x": NOT_A_TENSOR_OF_THE_MODEL}),
     (
         nn.StackedAutoencoder,
@@ -743,13 +906,15 @@ def test_finite_values_whose_sum_overflows_are_good():
 def test_no_public_function_with_a_rho_or_a_decoder_is_missing_from_the_table():
     tested = {function for function, _, _ in FUNCTIONS} | {nn.from_byhand}
     halves = [byhand, byhand.autoencoder, byhand.sparse, byhand.denoising, byhand.contractive]
-    halves += [byhand.blocks, byhand.stacked]
-    for module in (*halves, corruption, sparsity, checks, data, nn):
+    halves += [byhand.blocks, byhand.stacked, byhand.topk, byhand.l1, byhand.unit_norm]
+    for module in (*halves, corruption, sparsity, checks, data, dictionary, nn):
         for name, value in vars(module).items():
             if name.startswith("_") or not inspect.isfunction(value):
                 continue
             names = set(inspect.signature(value).parameters)
-            if names & {"rho", "decoder", "weight_decay", "level"} and name not in INTERNAL:
+            certain = {"rho", "decoder", "weight_decay", "level", "sparsity_weight", "k"}
+            certain |= {"activation", "dictionary"} if module is dictionary else set()
+            if names & certain and name not in INTERNAL:
                 assert value in tested, f"{module.__name__}.{name}"
 
 

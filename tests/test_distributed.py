@@ -123,6 +123,11 @@ def expected_gradients():
 
 
 def check_gradients(worker):
+    # In the batch as a whole some units are dead, and some only in a worker's part of it.
+    whole, parts = workers.dictionary(lambda: nn.TopK(2)), workers.dictionary(lambda: nn.TopK(2))
+    whole(workers.data()[0])
+    parts(workers.data()[0][: workers.SHARES["unequal"][2][0]])
+    assert 0 < whole.dead(1000).sum() < parts.dead(1000).sum()
     for name, expected in expected_gradients():
         for split in workers.SHARES:
             compare(worker[f"{name}, {split}"], expected, 1e-12)

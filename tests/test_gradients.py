@@ -4,8 +4,11 @@ The two checks share no code with the subject: the differences see only the loss
 computes the loss itself from its own forward pass.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
+import torch
 
 from aelib import byhand, checks, corruption, nn
 
@@ -151,6 +154,133 @@ def test_classifier_gradient_agrees_with_central_differences_and_autograd(
         objective(params),
         autograd(nn.classifier_loss, params, x, labels, weight_decay=weight_decay),
     )
+
+
+# --- dictionaries --------------------------------------------------------------------------------
+
+# By hand, by torch, and the activation function that torch's `Dictionary` gets.
+DICTIONARIES = {
+    "k = 1": (partial(byhand.topk.loss_and_grad, k=1), nn.topk_loss, lambda: nn.TopK(1)),
+    "k = 3": (partial(byhand.topk.loss_and_grad, k=3), nn.topk_loss, lambda: nn.TopK(3)),
+    "L1": (
+        partial(byhand.l1.loss_and_grad, sparsity_weight=0.3),
+        partial(nn.l1_loss, sparsity_weight=0.3),
+        torch.nn.ReLU,
+    ),
+    "no penalty": (
+        partial(byhand.l1.loss_and_grad, sparsity_weight=0.0),
+        partial(nn.l1_loss, sparsity_weight=0.0),
+        torch.nn.ReLU,
+    ),
+}
+dictionaries = pytest.mark.parametrize(
+    ("by_hand", "loss", "activation"), DICTIONARIES.values(), ids=DICTIONARIES
+)
+
+
+@dictionaries
+@sizes
+@ties
+def test_dictionary_gradient_agrees_with_central_differences(by_hand, loss, activation, n, h, tied):
+    params, x = network(n, h, "linear", tied)
+    checks.check_gradient(lambda p: by_hand(p, x), params, tolerance=1e-7)
+
+
+@dictionaries
+@sizes
+def test_dictionary_loss_and_gradient_agree_with_autograd(
+    by_hand, loss, activation, n, h, autograd
+):
+    params, x = network(n, h, "linear")
+    assert_parity(by_hand(params, x), autograd(loss, params, x, activation=activation()))
+
+
+@dictionaries
+def test_both_halves_choose_the_same_of_equal_preactivations(by_hand, loss, activation, autograd):
+    params, x = network(4, 9, "linear")
+    # Units 1 to 6 are one unit six times: every choice among them is a tie.
+    for j in range(2, 7):
+        params["encoder_weight"][:, j] = params["encoder_weight"][:, 1]
+        params["encoder_bias"][j] = params["encoder_bias"][1]
+    assert_parity(by_hand(params, x), autograd(loss, params, x, activation=activation()))
+
+
+def test_all_units_chosen_is_no_choice():
+    params, x = network(7, 5, "linear")
+    chosen = byhand.topk.loss_and_grad(params, x, k=5)
+    relu = byhand.l1.loss_and_grad(params, x, sparsity_weight=0.0)
+    assert chosen[0] == relu[0]
+    for name in params:
+        np.testing.assert_array_equal(chosen[1][name], relu[1][name])
+
+
+def test_a_unit_that_is_never_chosen_gets_no_gradient():
+    params, x = network(7, 5, "linear")
+    params["encoder_bias"][2] = -100.0
+    _, grad = byhand.topk.loss_and_grad(params, x, k=4)
+    assert not grad["encoder_weight"][:, 2].any()
+    assert grad["encoder_bias"][2] == 0.0
+    assert not grad["decoder_weight"][2].any()
+    assert grad["encoder_weight"][:, [0, 1, 3, 4]].any(axis=0).all()
+
+
+@dictionaries
+@ties
+def test_dictionaries_by_hand_in_float32_stay_float32(by_hand, loss, activation, tied):
+    params, x = network(7, 5, "linear", tied)
+    single = {k: value.astype(np.float32) for k, value in params.items()}
+    x32 = x.astype(np.float32)
+    loss32, grad32 = by_hand(single, x32)
+    widened = {k: value.astype(np.float64) for k, value in single.items()}
+    loss64, grad64 = by_hand(widened, x32.astype(np.float64))
+    assert loss32 == pytest.approx(loss64, rel=1e-6)
+    for k in params:
+        assert grad32[k].dtype == np.float32
+        assert checks.relative_error(grad32[k], grad64[k]) <= 2e-6, k
+
+
+def test_the_largest_are_the_largest_and_of_equal_ones_the_first():
+    z = np.array([[3.0, 1.0, 3.0, 2.0], [0.0, -0.0, 0.0, 0.0], [-1.0, -3.0, -2.0, -4.0]])
+    assert byhand.topk.select(z, 2).tolist() == [
+        [True, False, True, False],
+        [True, True, False, False],
+        [True, False, True, False],
+    ]
+    assert byhand.topk.select(z, 1)[0].tolist() == [True, False, False, False]
+    # What is chosen and below 0 is still off.
+    params = {
+        "encoder_weight": np.eye(4),
+        "encoder_bias": np.zeros(4),
+        "decoder_weight": np.eye(4),
+        "decoder_bias": np.zeros(4),
+    }
+    assert byhand.topk.encode(params, z, k=2).tolist() == [[3, 0, 3, 0], [0] * 4, [0] * 4]
+
+
+def test_directions_on_the_sphere_by_hand():
+    params, x = network(7, 5, "linear")
+    unit = byhand.unit_norm.normalise(params)
+    norms = np.linalg.norm(unit["decoder_weight"], axis=1)
+    np.testing.assert_allclose(norms, 1.0, rtol=1e-14)
+    cosine = np.sum(unit["decoder_weight"] * params["decoder_weight"], axis=1)
+    np.testing.assert_allclose(cosine, np.linalg.norm(params["decoder_weight"], axis=1))
+
+    _, grad = byhand.l1.loss_and_grad(unit, x, sparsity_weight=0.3)
+    tangent = byhand.unit_norm.remove_parallel(unit, grad)
+    along = np.sum(tangent["decoder_weight"] * unit["decoder_weight"], axis=1)
+    np.testing.assert_allclose(along, 0.0, atol=1e-14)
+    assert tangent["encoder_weight"] is grad["encoder_weight"]
+    # It is the gradient of the objective with the norm taken out, by differences.
+
+    def on_the_sphere(weight):
+        return byhand.topk.loss_and_grad(
+            byhand.unit_norm.normalise({**unit, "decoder_weight": weight}), x, k=3
+        )[0]
+
+    _, grad = byhand.topk.loss_and_grad(unit, x, k=3)
+    tangent = byhand.unit_norm.remove_parallel(unit, grad)["decoder_weight"]
+    expected = checks.numerical_gradient(on_the_sphere, unit["decoder_weight"])
+    assert checks.relative_error(tangent, expected) <= 1e-7
 
 
 # --- the edges -----------------------------------------------------------------------------------

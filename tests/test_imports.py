@@ -23,6 +23,7 @@ ALLOWED = {
     "checks": {"validate"},
     "history": {"validate"},
     "data": {"validate"},
+    "dictionary": {"validate"},
     "byhand": FOUNDATION,
     "nn": FOUNDATION,
     # No model among them: a plot takes arrays or a History.

@@ -45,6 +45,14 @@ def classifier():
     return nn.Classifier(stacked, 3, generator=generator)
 
 
+def dictionary(activation):
+    generator = torch.Generator().manual_seed(0)
+    model = nn.Dictionary(N, 12, activation(), generator=generator, dtype=torch.float64)
+    # All were silent until now: dead is who is silent for every worker in this step too.
+    model.steps_since_active[:] = 2000
+    return model
+
+
 def denoising(model, x):
     # The noise of a row depends on the row alone, whoever has it.
     return nn.denoising_loss(model, x, x_noisy=x * (torch.sin(1e3 * x) > 0), weight_decay=1e-2)
@@ -61,6 +69,15 @@ LOSSES = {
         autoencoder,
     ),
     "classifier": (partial(nn.classifier_loss, weight_decay=1e-2), classifier),
+    "l1": (partial(nn.l1_loss, sparsity_weight=0.3), partial(dictionary, torch.nn.ReLU)),
+    "topk": (
+        partial(nn.topk_loss, auxiliary_weight=1.0),
+        partial(dictionary, partial(nn.TopK, 2)),
+    ),
+    "jumprelu": (
+        partial(nn.jumprelu_loss, sparsity_weight=0.3),
+        partial(dictionary, partial(nn.JumpReLU, 12, threshold=0.2, bandwidth=0.3)),
+    ),
 }
 
 

@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from aelib.nn.autoencoder import Autoencoder
+from aelib.nn.dictionary import Dictionary
 from aelib.nn.stacked import Classifier, StackedAutoencoder
 from aelib.validate import Array, choose_decoder, floats
 
-Model = Autoencoder | StackedAutoencoder | Classifier
+Model = Autoencoder | Dictionary | StackedAutoencoder | Classifier
 
 
 def places(model: Model) -> dict[str, nn.Parameter]:
@@ -18,16 +19,17 @@ def places(model: Model) -> dict[str, nn.Parameter]:
 
     Parameters
     ----------
-    model : Autoencoder, StackedAutoencoder or Classifier
+    model : Autoencoder, Dictionary, StackedAutoencoder or Classifier
         On any device.
 
     Returns
     -------
     dict of str to torch.nn.Parameter
-        Themselves, no copies; a weight is (out, in). Tied weights have no ``decoder_weight``.
+        Themselves, no copies; a weight is (out, in). Tied weights have no ``decoder_weight``. The
+        thresholds of a `JumpReLU` have no place by hand and are not among them.
     """
     layers: dict[str, nn.Module] = {}  # each layer, and its name with a place for the kind
-    if isinstance(model, Autoencoder):
+    if isinstance(model, Autoencoder | Dictionary):
         layers = {"encoder_{}": model.encoder, "decoder_{}": model.decoder}
     else:
         for k, layer in enumerate(model.encoder, start=1):
@@ -44,7 +46,12 @@ def places(model: Model) -> dict[str, nn.Parameter]:
     }
 
 
-def from_byhand(params: Mapping[str, Array], *, decoder: str = "sigmoid") -> Model:
+def from_byhand(
+    params: Mapping[str, Array],
+    *,
+    decoder: str = "sigmoid",
+    activation: nn.Module | None = None,
+) -> Model:
     """Make a torch module from parameters by hand.
 
     Parameters
@@ -53,11 +60,15 @@ def from_byhand(params: Mapping[str, Array], *, decoder: str = "sigmoid") -> Mod
         As `aelib.byhand.init`, `aelib.byhand.stacked.unroll` or
         `aelib.byhand.stacked.init_classifier` returns it; the names tell which model it is.
     decoder : {"sigmoid", "linear"}, default "sigmoid"
-        What the output units do to their pre-activation; of no matter to a classifier.
+        What the output units do to their pre-activation; of no matter to a classifier, and a
+        `Dictionary` is linear.
+    activation : torch.nn.Module, optional
+        Makes it a `Dictionary` with this activation function: ``nn.TopK(k)`` for parameters of
+        `aelib.byhand.topk`, ``torch.nn.ReLU()`` for those of `aelib.byhand.l1`.
 
     Returns
     -------
-    Autoencoder, StackedAutoencoder or Classifier
+    Autoencoder, Dictionary, StackedAutoencoder or Classifier
         On the CPU, in the dtype of ``params``, with copies of the values; tied if ``params`` are.
 
     Raises
@@ -69,7 +80,7 @@ def from_byhand(params: Mapping[str, Array], *, decoder: str = "sigmoid") -> Mod
     for name, value in params.items():
         floats(name, value, ndim=2 if "_weight" in name else 1)
     weights = [value for name, value in params.items() if name.startswith("encoder_weight")]
-    model = _empty(params, weights, decoder) if weights else None
+    model = _empty(params, weights, decoder, activation) if weights else None
     names = list(places(model)) if model else ["encoder_weight", "encoder_bias", "decoder_bias"]
     if model is None or set(params) != set(names):
         raise ValueError(f"params must have the names {names}, got {list(params)}")
@@ -86,12 +97,19 @@ def from_byhand(params: Mapping[str, Array], *, decoder: str = "sigmoid") -> Mod
     return model
 
 
-def _empty(params: Mapping[str, Array], weights: list[Array], decoder: str) -> Model:
+def _empty(
+    params: Mapping[str, Array],
+    weights: list[Array],
+    decoder: str,
+    activation: nn.Module | None,
+) -> Model:
     """Return a module for parameters of these names and of the shapes of these encoder weights."""
     n_visible, sizes = len(weights[0]), [weight.shape[1] for weight in weights]
     dtype = torch.from_numpy(np.empty(0, weights[0].dtype)).dtype
     # The weights drawn here are overwritten; a generator of its own spares torch's global one.
     generator = torch.Generator()
+    if activation is not None:
+        return Dictionary(n_visible, sizes[0], activation, generator=generator, dtype=dtype)
     if "encoder_weight" in params:
         return Autoencoder(
             n_visible,
@@ -114,7 +132,7 @@ def to_byhand(model: Model) -> dict[str, Array]:
 
     Parameters
     ----------
-    model : Autoencoder, StackedAutoencoder or Classifier
+    model : Autoencoder, Dictionary, StackedAutoencoder or Classifier
         On any device.
 
     Returns

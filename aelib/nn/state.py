@@ -82,15 +82,28 @@ def write(path: str | os.PathLike[str], kind: str, content: dict[str, Any]) -> N
     content : dict
         Tensors, numbers, strings, and dicts and lists of these.
     """
-    path, buffer = Path(path), io.BytesIO()
+    buffer = io.BytesIO()
     torch.save({"kind": kind, **content}, buffer)
     body = buffer.getvalue()
+    replace(path, body + hashlib.sha256(body).digest())
+
+
+def replace(path: str | os.PathLike[str], body: bytes) -> None:
+    """Put bytes into a file in one step: whatever happens, it is the old file or the new one.
+
+    Parameters
+    ----------
+    path : str or path
+        The file; its folder exists.
+    body : bytes
+        What is to be in it.
+    """
+    path = Path(path)
     # In the same folder: only within one file system is moving a file a single step.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with beside.open("xb") as file:
             file.write(body)
-            file.write(hashlib.sha256(body).digest())
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)

@@ -71,8 +71,10 @@ def visit(browser, open_tabs):
 
 
 def live(tab):
-    """Wait until the figure is drawn, and return it."""
+    """Go to the figure, as a reader would, wait until it is drawn, and return it."""
     figure = tab.locator(FIGURE)
+    figure.wait_for(state="attached")
+    figure.evaluate("e => e.scrollIntoView({block: 'center'})")
     figure.locator(".ae-stage > *").first.wait_for()
     return figure
 

@@ -4,7 +4,10 @@
 // reader need not wait for it: see book/_ext/page_sections.py.
 "use strict";
 (() => {
-  const later = window.requestIdleCallback ?? ((step) => setTimeout(step, 30));
+  // Half a second at most: a page in the background, or on a busy computer, is never idle.
+  const later = window.requestIdleCallback
+    ? (step) => window.requestIdleCallback(step, { timeout: 500 })
+    : (step) => setTimeout(step, 30);
   let waiting = [];
 
   function step() {

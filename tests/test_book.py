@@ -1,10 +1,9 @@
 """The built book: its pages as files, and in a real browser with no server and no network."""
 
-from urllib.parse import copy
+import copy
+from urllib.parse import unquote, urlparse
 
 import pytest
-import unquote
-import urlparse
 from built_book import HTML, ROOT
 
 

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-BUILD = [sys.executable, "-m", "jupyter_book", "build", ".", "-W", "-n", "--keep-going"]
+COMMAND = str(Path(sys.executable).with_name("jupyter-book"))
+BUILD = [COMMAND, "build", ".", "-W", "-n", "--keep-going"]
 CHECK = [sys.executable, "-m", "pytest", "-q", "--nbval", "-n", "2", "--dist", "loadscope"]
 
 

@@ -1,6 +1,7 @@
 """The commands of an instructor: ``python -m aelib.teach --help``."""
 
 import argparse
+import io
 import shutil
 import signal
 import sys
@@ -254,8 +255,13 @@ RUN = {
 }
 
 if __name__ == "__main__":
+    # A name that the terminal cannot show must not end a run.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     # A closed terminal or a shut-down ends a run as Ctrl-C does: nothing is left running or lost.
     for number in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, number):
+        # nohup has a run go on when its terminal is closed.
+        if hasattr(signal, number) and signal.getsignal(getattr(signal, number)) != signal.SIG_IGN:
             signal.signal(getattr(signal, number), signal.default_int_handler)
     sys.exit(main())

@@ -8,6 +8,7 @@ import tempfile
 import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -27,9 +28,11 @@ DAMAGED = (
 )  # fmt: skip
 
 # Moodle: "Ada Lovelace_1234567_assignsubmission_file_/delta.ipynb", or "..._file_delta.ipynb".
-MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_\w+?_(?P<file>[^/]*)$")
+# Newer ones write "..._file/delta.ipynb".
+MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<file>[^/]*))?$")
 # Canvas: "lovelaceada_LATE_1234_56789_delta-1.ipynb"; it adds -1, -2 to later attempts.
-CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?:LATE_)?(?P<number>\d+)_\d+_(?P<file>.+)$")
+# What was typed into its form is "lovelaceada_1234_text.html".
+CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?:LATE_)?(?P<number>\d+)_(?:\d+_(?P<file>.+)|text\.html)$")
 
 
 class Collected(NamedTuple):
@@ -87,14 +90,18 @@ def collect(course: Course, assignment: str, source: Path) -> Collected:
             found = from_zip(source, unpacked, result.notes)
         else:
             raise ValueError(f"{source} is neither a folder nor a zip file")
+        found = without_strays(found, result.notes)
         found = without_outer_folder(found, roster, result.notes)
         numbers = moodle_numbers(path for path, _ in found)
         groups: dict[Student, dict[str, Path]] = {}
         named: dict[str, str] = {}
-        for path, file in sorted(found, key=lambda pair: pair[0]):
+        left_out: Counter[str] = Counter()
+        # Notebooks first: they count, if somebody hands in too many files.
+        for path, file in sorted(found, key=lambda pair: (not pair[0].endswith(".ipynb"), pair[0])):
+            first = path.partition("/")[0]
             student, wanted = whose(path, roster, numbers)
-            if student is not None and not (MOODLE.match(path) or CANVAS.match(path)):
-                name = path.partition("/")[0].removesuffix(".ipynb")
+            if student is not None and not (MOODLE.match(first) or CANVAS.match(first)):
+                name = first.removesuffix(".ipynb")
                 if named.setdefault(student.id, name) != name:
                     raise ValueError(
                         f"{named[student.id]!r} and {name!r} would be one student, "
@@ -109,11 +116,16 @@ def collect(course: Course, assignment: str, source: Path) -> Collected:
                 continue
             files = groups.setdefault(student, {})
             if len(files) >= MOST_FILES:
+                left_out[student.id] += 1
                 continue
             name = unused(wanted, files)
             if name != wanted:
                 result.notes.append(f"{student.id}: {printable(wanted)} is kept as {name}")
             files[name] = file
+        result.notes.extend(
+            f"{student}: more than {MOST_FILES} files, {number} left out"
+            for student, number in left_out.items()
+        )
         if not groups:
             raise ValueError(f"no submission found in {source}")
         students.add(course, list(groups))
@@ -134,7 +146,7 @@ def from_folder(folder: Path) -> list[tuple[str, Path]]:
         # A name that is not UTF-8, as old zip programs make them, is made so.
         (path.relative_to(folder).as_posix().encode("utf-8", "replace").decode(), path)
         for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+        if path.is_file() and not path.is_symlink() and not hidden(path.relative_to(folder).parts)
     ]
 
 
@@ -144,7 +156,7 @@ def from_zip(archive: Path, target: Path, notes: list[str]) -> list[tuple[str, P
     with zipfile.ZipFile(archive) as content:
         for number, entry in enumerate(content.infolist()):
             path = PurePosixPath(entry.filename.encode("utf-8", "replace").decode())
-            if entry.is_dir() or path.name.startswith(".") or "__MACOSX" in path.parts:
+            if entry.is_dir() or hidden(path.parts):
                 continue
             if entry.file_size > MOST_BYTES:
                 notes.append(f"{printable(str(path))}: {entry.file_size // 2**20} MB, left out")
@@ -163,6 +175,22 @@ def from_zip(archive: Path, target: Path, notes: list[str]) -> list[tuple[str, P
     return found
 
 
+def hidden(parts: tuple[str, ...]) -> bool:
+    """Say whether a path is what a system or Jupyter keeps for itself, and nobody handed in."""
+    return any(p == "__MACOSX" or (p.startswith(".") and p not in (".", "..")) for p in parts)
+
+
+def without_strays(found: list[tuple[str, Path]], notes: list[str]) -> list[tuple[str, Path]]:
+    """Leave out what lies beside the students' folders and is no submission."""
+    kept = []
+    for path, file in found:
+        if "/" in path or path.endswith(".ipynb") or MOODLE.match(path) or CANVAS.match(path):
+            kept.append((path, file))
+        else:
+            notes.append(f"{printable(path)}: belongs to no student, left out")
+    return kept
+
+
 def without_outer_folder(
     found: list[tuple[str, Path]], roster: list[Student], notes: list[str]
 ) -> list[tuple[str, Path]]:
@@ -177,7 +205,8 @@ def without_outer_folder(
     known = {student.id for student in roster}
     folders = all("/" in path for path in inner) and len(second) > 1
     if roster:
-        folders = folders and bool(second & known)
+        # With a list, also notebooks named by their students.
+        folders = bool({part.removesuffix(".ipynb") for part in second} & known)
     if name in known or MOODLE.match(name) or not (of_a_system or folders):
         return found
     notes.append(f"everything lies in {printable(name)!r}: taken for the class's folder")
@@ -194,8 +223,9 @@ def moodle_numbers(paths: Iterable[str]) -> dict[str, set[str]]:
 
 
 def as_name(text: str) -> str:
-    """Return a person's name as it is compared."""
-    return unicodedata.normalize("NFC", " ".join(text.split())).casefold()
+    """Return a person's name as it is compared: without the signs that Moodle drops."""
+    plain = re.sub(r"""['"&<>:/\\|`]""", "", unicodedata.normalize("NFC", text))
+    return " ".join(plain.split()).casefold()
 
 
 def whose(
@@ -205,19 +235,28 @@ def whose(
     first, _, rest = path.partition("/")
     if match := MOODLE.match(first):
         name = " ".join(match["name"].split())
-        same = [s for s in roster if as_name(f"{s.first_name} {s.last_name}") == as_name(name)]
-        if len(same) == 1 and len(numbers[as_name(name)]) == 1:
-            return same[0], rest or match["file"]
-        given, _, family = name.rpartition(" ")
+        file = rest or match["file"] or "file"
         # The number tells apart two students of one name, and is the same for all their files.
-        unknown = Student(student_id(f"{name}-{match['number']}"), given, family)
-        return unknown, rest or match["file"]
+        numbered = student_id(f"{name}-{match['number']}")
+        if earlier := [student for student in roster if student.id == numbered]:
+            return earlier[0], file
+        same = [
+            student
+            for student in roster
+            if as_name(f"{student.first_name} {student.last_name}") == as_name(name)
+            # One who is only known from another number is another person.
+            and not re.fullmatch(rf"{re.escape(student_id(name))}-\d+", student.id)
+        ]
+        if len(same) == 1 and len(numbers[as_name(name)]) == 1:
+            return same[0], file
+        given, _, family = name.rpartition(" ")
+        return Student(numbered, given, family), file
     if match := CANVAS.match(first):
         same = [s for s in roster if s.lms_user_id == match["number"]]
         known = same[0] if same else Student(
             student_id(f"{match['name']}-{match['number']}"), "", match["name"], "", match["number"]
         )  # fmt: skip
-        return known, re.sub(r"-\d+(\.\w+)$", r"\1", rest or match["file"])
+        return known, re.sub(r"-\d+(\.\w+)$", r"\1", rest or match["file"] or "text.html")
     known_ids = {student.id: student for student in roster}
     try:
         identity = student_id(first if rest else PurePosixPath(first).stem)

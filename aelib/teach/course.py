@@ -39,7 +39,6 @@ c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "autoencoders"
 # No script of a student's runs in the page of whoever grades it.
-c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
 c.HTMLExporter.filters = {"markdown2html": "aelib.teach.markdown.harmless_html"}
 """
 

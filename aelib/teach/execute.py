@@ -43,6 +43,7 @@ if sys.platform == "linux":
 # The kinds of output that are kept: text and pictures.
 SHOWN = {"text/plain", "image/png", "image/jpeg"}
 MOST_FILES = 20_000  # that a notebook may have written
+SHOWING = ("stream", "display_data", "update_display_data", "execute_result", "error")
 MOST_DEEP = 100  # folders within folders
 FULL_CELLS = 25  # so many times the output of one cell is kept of a whole notebook
 RESTARTS = 3  # how often a notebook is begun again without the cell that brought its kernel down
@@ -71,9 +72,10 @@ class Client(NotebookClient):
         """Keep a message's output while the cell has room left."""
         content = msg["content"]
         if msg["msg_type"] == "error":
+            content["ename"] = str(content.get("ename", ""))[:200]
             content["evalue"] = str(content.get("evalue", ""))[:2000]
             content["traceback"] = [str(t)[:5000] for t in content.get("traceback", [])[:30]]
-        elif msg["msg_type"] in ("stream", "display_data", "execute_result"):
+        if msg["msg_type"] in SHOWING:
             before = self.used.get(cell_index, 0)
             room = min(
                 self.output_bytes, FULL_CELLS * self.output_bytes - sum(self.used.values()) + before
@@ -82,6 +84,11 @@ class Client(NotebookClient):
             if self.used[cell_index] > room:
                 if before <= room:
                     cell.outputs.append(stream("[more output was thrown away]\n"))
+                if msg["msg_type"] == "error":
+                    # One is enough to know that the cell failed, and must not be lost.
+                    if any(output.output_type == "error" for output in cell.outputs):
+                        return None
+                    return super().process_message(msg, cell, cell_index)
                 if msg["msg_type"] != "execute_result":
                     return None
                 # A score is a result, and must not be lost behind much output.
@@ -109,7 +116,7 @@ def record_failure(*, cell: Any, cell_index: int, execute_reply: Any) -> None:
     shown = any(output.output_type == "error" for output in cell.outputs)
     if content["status"] != "ok" and not shown:
         name, why = content.get("ename", content["status"]), str(content.get("evalue", ""))
-        cell.outputs.append(error(name, why[:2000]))
+        cell.outputs.append(error(str(name)[:200], why[:2000]))
 
 
 async def attempt(
@@ -228,7 +235,8 @@ def written(folder: Path) -> tuple[int, int]:
         for file in files:
             count += 1
             with contextlib.suppress(OSError):
-                size += os.lstat(os.path.join(place, file)).st_size
+                found = os.lstat(os.path.join(place, file))
+                size += max(found.st_size, 512 * found.st_blocks)
         if count > MOST_FILES:
             break
     return size, count

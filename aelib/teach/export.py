@@ -5,13 +5,14 @@ A grade that is not there is an empty field with a reason beside it, never a 0.
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from nbgrader.api import MissingEntry
 
 from aelib.teach import students
-from aelib.teach.course import Course, write
+from aelib.teach.course import Course, student_id, write
 from aelib.teach.students import Student
 
 FORMATS = ("nbgrader", "canvas", "moodle")
@@ -140,7 +141,8 @@ def export(
     if columns == "nbgrader":
         rows = [nbgrader_row(assignment, grade) for grade in found]
     elif template is not None:
-        rows = fill(template, assignment, found, columns)
+        write(target, fill(template, assignment, found, columns))
+        return found
     elif columns == "canvas":
         rows = [canvas_row(assignment, grade) for grade in found]
     else:
@@ -207,38 +209,77 @@ def moodle_row(assignment: str, grade: Grade) -> dict[str, Any]:
     }
 
 
-def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> list[dict[str, Any]]:
-    """Return a downloaded file's rows with the grades filled in."""
-    with template.open(encoding="utf-8-sig", newline="") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
-    headings = list(rows[0]) if rows else []
+def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> str:
+    """Return a downloaded file with the grades filled in; everything else as it is."""
+    try:
+        with template.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+    except UnicodeDecodeError as reason:
+        raise ValueError(f"{template.name} is not UTF-8 text: save it as CSV UTF-8") from reason
+    headings = rows[0] if rows else []
     if columns == "canvas":
         # Canvas writes "delta (1234)": the assignment and its number there.
-        goals = [h for h in headings if h == assignment or h.startswith(f"{assignment} (")]
+        goals = [k for k, h in enumerate(headings)
+                 if h == assignment or h.startswith(f"{assignment} (")]  # fmt: skip
     else:
-        goals = [heading for heading in headings if heading == "Grade"]
+        goals = [k for k, heading in enumerate(headings) if heading == "Grade"]
     if len(goals) != 1:
         raise ValueError(
-            f"{template.name} needs one column for the grades of {assignment!r}, it has {headings}"
+            f"{template.name} needs one column for the grades of {assignment!r}, it has "
+            f"{headings}; "
+            "give the column this name, or the assignment that of the column"
         )
-    by_key = {key: grade for grade in found for key in keys(grade.student)}
-    for row in rows:
-        mine = (row.get(name) or "" for name in ("ID", "SIS Login ID", "SIS User ID", "ID number",
-                "Email address", "Identifier", "Full name"))  # fmt: skip
-        grade = next((by_key[k] for k in (as_key(value) for value in mine) if k in by_key), None)
-        if grade is not None and grade.score is not None:
-            row[goals[0]] = shown(grade.score)
-    return rows
+    known = {heading: index_of(heading, [grade.student for grade in found]) for heading in headings}
+    grades_of = {grade.student.id: grade for grade in found}
+    full_names = [as_key(row[headings.index("Full name")]) for row in rows[1:]
+                  if "Full name" in headings and len(row) == len(headings)]  # fmt: skip
+    for row in rows[1:]:
+        if len(row) <= goals[0]:
+            continue
+        cells = dict(zip(headings, row, strict=False))
+        ids = [known[h].get(as_key(cells.get(h) or "")) for h in IDENTITY if h in cells]
+        if full_names.count(as_key(cells.get("Full name", ""))) > 1:
+            ids = ids[:-1]  # two of one name: the name tells nothing
+        student = next((identity for identity in ids if identity), None)
+        if student is not None and grades_of[student].reason != "no submission":
+            # No score is an empty cell, also where an older one stood.
+            row[goals[0]] = shown(grades_of[student].score)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
-def keys(student: Student) -> set[str]:
-    """Return what a student may be known by in a downloaded file."""
-    number = student.id.rpartition("-")[2]
-    full_name = f"{student.first_name} {student.last_name}".strip()
-    known = {student.id, student.email, student.lms_user_id, full_name}
-    if number.isdigit():
-        known.add(f"Participant {number}")
-    return {as_key(value) for value in known if value}
+# What the systems know a student by, the surest first.
+IDENTITY = ("ID", "SIS Login ID", "SIS User ID", "ID number", "Email address", "Identifier",
+            "Full name")  # fmt: skip
+
+
+def index_of(heading: str, everyone: list[Student]) -> dict[str, str]:
+    """Return students' ids by what stands in a column; what two of them share is left out."""
+    shared: dict[str, set[str]] = {}
+    for student in everyone:
+        for key in in_column(heading, student):
+            shared.setdefault(as_key(key), set()).add(student.id)
+    return {key: ids.pop() for key, ids in shared.items() if key and len(ids) == 1}
+
+
+def in_column(heading: str, student: Student) -> list[str]:
+    """Return what may stand for a student in a column of a downloaded file."""
+    if heading == "ID":
+        return [student.lms_user_id]
+    if heading in ("SIS Login ID", "SIS User ID", "ID number"):
+        return [student.id]
+    if heading == "Email address":
+        return [student.email, student.id if "@" in student.id else ""]
+    full_name = f"{student.first_name} {student.last_name}"
+    if heading == "Full name":
+        return [full_name]
+    if heading == "Identifier":
+        # `collect` makes ids of a name and Moodle's number where it has no class list.
+        made = re.fullmatch(rf"{re.escape(student_id(full_name))}-(\d+)", student.id) if (
+            full_name.strip()) else None  # fmt: skip
+        return [f"Participant {made[1]}"] if made else []
+    return []
 
 
 def as_key(value: str) -> str:

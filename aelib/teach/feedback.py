@@ -92,22 +92,22 @@ def feedback(
     refused : dict of str to str
         Students who got none, and why.
     """
-    secrets = hidden_lines(read(course.skeleton(assignment)))
+    course.skeleton(assignment)
     submissions = course.submissions(assignment)
     written, refused = [], {}
     total = len(submissions)
     with progress_bar(total=total, desc="feedback", unit="page", show=show_progress) as bar:
         for student in submissions:
             try:
-                written.append(feedback_of(course, assignment, student, secrets))
+                written.append(feedback_of(course, assignment, student))
             except (restore.CannotGradeError, NbgraderError, OSError) as reason:
                 refused[student] = printable(str(reason))
             bar.update()
     return written, refused
 
 
-def feedback_of(course: Course, assignment: str, student: str, secrets: set[str]) -> Path:
-    """Write one student's feedback, if there is any that shows none of the secret lines."""
+def feedback_of(course: Course, assignment: str, student: str) -> Path:
+    """Write one student's feedback, if there is any that shows no line of a hidden test."""
     if reason := course.no_grade(assignment, student):
         raise restore.CannotGradeError(reason)
     with tempfile.TemporaryDirectory(prefix="aelib-feedback-") as folder:
@@ -131,6 +131,8 @@ def feedback_of(course: Course, assignment: str, student: str, secrets: set[str]
             for name in EXCHANGE_FILES
             if page.with_name(name).is_file()
         }
+    graded = course.root / "autograded" / student / assignment / f"{assignment}.ipynb"
+    secrets = hidden_lines(read(graded))
     text = BeautifulSoup(html, "html.parser").get_text()
     leaked = sorted(secret for secret in secrets if secret in text)
     if leaked:

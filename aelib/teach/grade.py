@@ -37,6 +37,8 @@ from aelib.teach.execute import temporary_folder
 from aelib.teach.limits import Limits
 from aelib.teach.release import read
 
+MOST_BYTES = 40 * 2**20  # of a notebook with its outputs
+
 
 class Outcome(NamedTuple):
     """How the grading of one submission went.
@@ -325,6 +327,8 @@ def execute_apart(job: Job, notebook: NotebookNode, workers: Workers) -> str:
                 raise InterruptedError("the run was stopped")
             last = said.strip().splitlines()[-1:] or ["no message"]
             return f"running it failed with status {status}: {last[0][:300]}"
+        if result.stat().st_size > MOST_BYTES:
+            return f"what it shows takes more than {MOST_BYTES // 2**20} MB"
         write(target, result.read_text(encoding="utf-8"))
     return ""
 

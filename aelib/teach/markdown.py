@@ -1,8 +1,11 @@
 """Markdown that a student wrote, as HTML in which nothing runs and nothing is fetched."""
 
 import re
+from html import escape
+from typing import Any
 
 import bleach
+from jinja2 import pass_context
 from nbconvert.filters.markdown import markdown2html
 
 TAGS = {
@@ -15,16 +18,20 @@ TAGS = {
 COLOUR = re.compile(r"highlight|[a-z][a-z0-9]{0,2}")
 
 # MathJax makes links and attributes of these.
-ACTIVE_TEX = re.compile(r"\\(href|style|class|cssId|require)(?![A-Za-z])")
+ACTIVE_TEX = re.compile(r"\\(href|style|class|cssId|require|mmlToken|bbox)(?![A-Za-z])")
+
+MOST_LETTERS = 20_000  # the time for nested marks grows with the square of their number
+PASTED = re.compile(r"attachment:([^\s)\"'>]+)")
 
 
-def harmless_html(source: str) -> str:
+@pass_context
+def harmless_html(context: Any, source: str) -> str:
     """Return Markdown as HTML, for a page of nbgrader's.
-
-    nbgrader's own cleaning looks at the Markdown, where ``[look](javascript:...)`` is only text.
 
     Parameters
     ----------
+    context : jinja2.runtime.Context or dict
+        What the template knows; the pictures pasted into its ``cell`` are put into the page.
     source : str
         Markdown, perhaps with HTML in it.
 
@@ -32,9 +39,20 @@ def harmless_html(source: str) -> str:
     -------
     str
         Its HTML: links lead to web pages or a mail program, pictures are part of the page, scripts
-        and styles are gone.
+        and styles are gone. What is longer than an answer can be is shown as it was written.
     """
-    html = markdown2html(ACTIVE_TEX.sub(r"\\text{\1}", source))
+    if len(source) > MOST_LETTERS:
+        return f"<pre>{escape(source)}</pre>"
+    cell = context.get("cell") or {}
+    pictures = cell.get("attachments") or {}
+
+    def shown(match: re.Match[str]) -> str:
+        kinds = pictures.get(match[1], {})
+        return next((f"data:{kind};base64,{data}" for kind, data in kinds.items()), "#missing")
+
+    html = markdown2html(PASTED.sub(shown, source))
+    # Last: a formula may have been written with HTML's own names of its signs.
+    html = ACTIVE_TEX.sub(r"\\text{\1}", html)
     return str(
         bleach.clean(html, TAGS, allowed_attribute, {"http", "https", "mailto", "data"}, strip=True)
     )

@@ -6,6 +6,7 @@ trusted but two things: the answers, recognised by their names, and cells that w
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from nbformat import NotebookNode
 
 MOST_BYTES = 20 * 2**20
 MOST_CELLS = 2000
+MOST_PICTURES = 8 * 2**20  # of one answer, as text
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 class CannotGradeError(Exception):
@@ -44,26 +47,35 @@ def read(folder: Path, name: str, wanted: set[str]) -> tuple[dict[str, Any], lis
     CannotGradeError
         If there is no readable notebook with a cell of this assignment, or more than one candidate.
     """
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "timestamp.txt")
-    exact = [path for path in files if path.name == f"{name}.ipynb"]
-    candidates, complaints = [], []
-    for path in exact or files:
+    files = [
+        path
+        for path in sorted(folder.rglob("*"), key=lambda p: (p.name != f"{name}.ipynb", p))
+        if path.is_file()
+        and path.name != "timestamp.txt"
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    found: list[Path] = []
+    complaints = []
+    first: dict[str, Any] = {}
+    for path in files:
         try:
             notebook = parse(path)
         except CannotGradeError as complaint:
             complaints.append(f"{path.name[:80]}: {complaint}")
-        else:
-            if wanted & {key for cell in notebook["cells"] for key in names(cell)}:
-                candidates.append((path, notebook))
-            else:
-                complaints.append(f"{path.name[:80]}: no cell of this assignment in it")
-    if len(candidates) > 1:
-        found = ", ".join(path.name[:80] for path, _ in candidates[:5])
-        raise CannotGradeError(f"more than one notebook of this assignment: {found}")
-    if not candidates:
+            continue
+        if not wanted & {key for cell in notebook["cells"] for key in names(cell)}:
+            complaints.append(f"{path.name[:80]}: no cell of this assignment in it")
+        elif not found:
+            found, first = [path], notebook
+        elif list(map(source_of, notebook["cells"])) != list(map(source_of, first["cells"])):
+            found.append(path)  # which of them counts is not for this program to guess
+    if len(found) > 1:
+        which = ", ".join(path.name[:80] for path in found[:5])
+        raise CannotGradeError(f"more than one notebook of this assignment: {which}")
+    if not found:
         raise CannotGradeError("; ".join(complaints[:5]) or "no file")
-    path, notebook = candidates[0]
-    return notebook, [] if exact else [f"taken from {path.name!r}"]
+    exact = found[0].name == f"{name}.ipynb"
+    return first, [] if exact else [f"taken from {found[0].name!r}"]
 
 
 def parse(path: Path) -> dict[str, Any]:
@@ -101,6 +113,19 @@ def source_of(cell: dict[str, Any]) -> str:
         source = "".join(str(line) for line in source)
     # Half a surrogate pair can stand in JSON, and in no file.
     return str(source).encode("utf-8", "replace").decode()
+
+
+def pictures_of(cell: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the pictures pasted into a cell, as the notebook format keeps them."""
+    found: dict[str, dict[str, str]] = {}
+    attachments = cell.get("attachments")
+    for name, kinds in attachments.items() if isinstance(attachments, dict) else ():
+        for kind, data in kinds.items() if isinstance(kinds, dict) else ():
+            size = sum(len(text) for picture in found.values() for text in picture.values())
+            small = isinstance(data, str) and size + len(data) <= MOST_PICTURES
+            if kind in ("image/png", "image/jpeg") and small and BASE64.fullmatch(data):
+                found[name] = {kind: data}
+    return found
 
 
 def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[NotebookNode, list[str]]:
@@ -146,6 +171,8 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
         behind = index
         if is_answer(target):
             target.source = source_of(cell)
+            if target.cell_type == "markdown" and (pictures := pictures_of(cell)):
+                target.attachments = pictures
         elif is_test(target) and changed(target, cell):
             notes.append(f"{label(target)} was changed: put back")
     notes += [
@@ -197,13 +224,18 @@ def without_hidden(source: str) -> str:
 
 
 def hidden_lines(nb: NotebookNode) -> set[str]:
-    """Return the lines that only hidden tests hold, without those too short to tell anything."""
-    everything: set[str] = set()
-    visible: set[str] = set()
-    for cell in nb.cells:
-        everything.update(line.strip() for line in cell.source.split("\n"))
-        visible.update(line.strip() for line in without_hidden(cell.source).split("\n"))
-    return {line for line in everything - visible if len(line) >= 12 and "HIDDEN TESTS" not in line}
+    """Return the lines that only hidden tests hold, without those too short to tell anything.
+
+    A line that can be read in what is visible, as part of a longer one or because the student
+    wrote the same, tells nothing.
+    """
+    lines = {line.strip() for cell in nb.cells for line in cell.source.split("\n")}
+    visible = "\n".join(without_hidden(cell.source) for cell in nb.cells)
+    return {
+        line
+        for line in lines
+        if len(line) >= 12 and "HIDDEN TESTS" not in line and line not in visible
+    }
 
 
 def as_extra(cell: dict[str, Any]) -> NotebookNode | None:

@@ -78,6 +78,7 @@ def command(folder: Path, limits: Limits) -> list[str]:
         f"--fsize={limits.disk_mb // 2 * mebibyte}",
         f"--cpu={limits.total_seconds}",
         "--core=0",
+        "--nofile=1024",
         "--",
     ]
     return words

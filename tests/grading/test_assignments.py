@@ -6,9 +6,11 @@ import json
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from classroom import EXERCISES, ROOT, filled, hand_in, release_of, released, score, solutions
 
 from aelib.teach.course import Course
+from aelib.teach.feedback import feedback_of
 from aelib.teach.grade import grade
 from aelib.teach.limits import Limits
 from aelib.teach.release import student_version
@@ -76,6 +78,19 @@ def test_each_known_wrong_form_loses_exactly_its_points(room):
     found = {form.name: lost(course, name, f"form-{k}") for k, form in enumerate(forms(name))}
     expected = {form.name: pytest.approx(form.lost) for form in forms(name)}
     assert found == expected
+
+
+def test_everybody_gets_feedback_and_no_hidden_test_with_it(room):
+    name, course = room
+    hidden = hidden_lines(source(name))
+    assert len(hidden) > 20
+    everybody = ["right", "blank", *(f"form-{k}" for k in range(0, len(forms(name)), 6))]
+    for student in everybody:
+        page = feedback_of(Course(course), name, student)
+        text = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").get_text()
+        graded = nbformat.read(course / "executed" / student / name / f"{name}.ipynb", as_version=4)
+        own = "\n".join(without_hidden(cell.source) for cell in graded.cells)
+        assert not [line for line in hidden if line in text and line not in own], student
 
 
 @pytest.mark.parametrize("name", NAMES)

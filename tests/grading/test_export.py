@@ -77,7 +77,8 @@ def test_canvas(course, tmp_path):
     export(course, "toy", tmp_path / "out.csv", columns="canvas", template=template,
            unfinished=True)  # fmt: skip
     found = rows(tmp_path / "out.csv")
-    assert [row["toy (99)"] for row in found] == ["5", "3", "1", "2"]
+    # Cy's new submission could not be graded: an older grade does not stay.
+    assert [row["toy (99)"] for row in found] == ["5", "3", "1", ""]
     assert [row["Final (100)"] for row in found] == ["100", "50", "60", "70"]
     export(course, "toy", tmp_path / "plain.csv", columns="canvas", unfinished=True)
     plain = rows(tmp_path / "plain.csv")
@@ -113,3 +114,46 @@ def test_what_cannot_be_exported_says_why(course, tmp_path):
         export(course, "toy", tmp_path / "out.csv", columns="blackboard")
     with pytest.raises(ValueError, match="not been released"):
         export(course, "tow", tmp_path / "out.csv")
+
+
+def test_nobody_gets_the_grade_of_another(toy_course, tmp_path, sandboxed):
+    course = Course(toy_course)
+    students.add(
+        course,
+        [
+            Student("1", "Ada", "Love", lms_user_id="2"),
+            Student("2", "Ben", "Li", lms_user_id="7"),
+            Student("Ada-Love-99", "Ada", "Love"),
+            Student("Eve-Os-5", "Eve", "Os"),
+        ],
+    )
+    release = release_of(toy_course, "toy")
+    half = {"square": "def square(x):\n    return 4.0"}
+    hand_in(toy_course, "toy", "1", filled(release, {"square": RIGHT["square"]}))
+    hand_in(toy_course, "toy", "2", filled(release, half))
+    hand_in(toy_course, "toy", "Eve-Os-5", filled(release, half))
+    grade(course, "toy", show_progress=False)
+    worksheet = tmp_path / "worksheet.csv"
+    worksheet.write_text(
+        "Identifier,Full name,Email address,Grade,Note,Note\n"
+        "Participant 1,Ben Li,,,a,b\n"  # Moodle's numbers are not the students' ids
+        "Participant 2,Ada Love,,,a,b\n"
+        "Participant 3,Ada Love,,,a,b\n"
+        "Participant 5,Somebody Else,,9,a,b\n"
+        "short,row\n",
+        encoding="utf-8",
+    )
+    export(course, "toy", tmp_path / "out.csv", columns="moodle", template=worksheet)
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        table = list(csv.reader(file))
+    assert [row[3] for row in table[1:5]] == ["1", "", "", "1"]
+    assert table[0][4:] == ["Note", "Note"]
+    assert table[1][4:] == ["a", "b"]
+    assert table[5] == ["short", "row"]
+    canvas = tmp_path / "canvas.csv"
+    canvas.write_text("Student,ID,SIS Login ID,toy (9)\nLove,2,1,\nLi,7,2,\n", encoding="utf-8")
+    export(course, "toy", tmp_path / "out.csv", columns="canvas", template=canvas)
+    assert [row["toy (9)"] for row in rows(tmp_path / "out.csv")] == ["3", "1"]
+    canvas.write_bytes("Student,ID,toy\nJos\xe9,2,\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"canvas\.csv is not UTF-8"):
+        export(course, "toy", tmp_path / "out.csv", columns="canvas", template=canvas)

@@ -369,24 +369,169 @@ def test_a_test_may_hold_magic_and_code_may_be_graded_by_hand(tmp_path, toy):
         "<div style='position:fixed' class='modal'>over everything</div>",
         "![seen](https://example.org/seen.png)",
         "$\\href{javascript:alert(1)}{x}$",
+        "&#36;&#92;href{javascript:alert(1)}{x}&#36;",
+        "$\\mmlToken{mi}[href='javascript:alert(1)']{x}$",
         "<form action='/formgrader'><button>press</button></form>",
     ],
 )
 def test_nothing_runs_and_nothing_is_fetched_in_a_written_answer(source):
     from bs4 import BeautifulSoup
 
-    page = BeautifulSoup(harmless_html(source), "html.parser")
+    page = BeautifulSoup(harmless_html({}, source), "html.parser")
     for tag in page.find_all(True):
         assert tag.name not in ("script", "svg", "iframe", "form", "button"), tag
         assert set(tag.attrs) <= {"alt", "title"}, tag
     assert r"\href" not in page.get_text()
+    assert r"\mmlToken" not in page.get_text()
 
 
 def test_an_honest_answer_looks_as_it_was_written():
     html = harmless_html(
+        {},
         "By the *chain rule*, $a < b$ and\n\n$$\\hat\\rho_j = \\frac1m \\sum_i a_j & b$$\n\n"
-        "| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx = 1\n```\n[Ng](https://example.org)"
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx = 1\n```\n[Ng](https://example.org)",
     )
     for piece in ("<em>chain rule</em>", "$a &lt; b$", r"\hat\rho_j = \frac1m \sum_i a_j &amp; b",
                   "<td>2</td>", 'class="mi"', '<a href="https://example.org">'):  # fmt: skip
         assert piece in html
+
+
+def test_an_answer_with_mathematics_code_and_a_picture_in_the_pages_of_nbgrader(course, sandboxed):
+    from bs4 import BeautifulSoup
+    from nbconvert.exporters import HTMLExporter
+
+    answer = (
+        "If $a<b$ then\n\n$$\\begin{aligned} a &= b \\\\ c &< d \\end{aligned}$$\n\n"
+        "> quoted\n\n```python\nif a<b and c>d:\n    pass\n```\n"
+        "x<sup>2</sup> ![my drawing](attachment:image.png) ![gone](attachment:none.png)"
+    )
+    notebook = filled(release_of(course.root, "toy"), {**RIGHT, "written": answer})
+    pixel = (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+    )
+    cell_of(notebook, "written")["attachments"] = {
+        "image.png": {"image/png": pixel, "text/html": "<script>alert(1)</script>"},
+        "bad": 5,
+    }
+    hand_in(course.root, "toy", "ann", notebook)
+    long = filled(release_of(course.root, "toy"), {**RIGHT, "written": "<div>" * 20_000})
+    hand_in(course.root, "toy", "ben", long)
+    assert main(["grade", "toy", "--course", str(course.root)]) == 0
+    begun = time.monotonic()
+    written, refused = feedback(course, "toy", show_progress=False)
+    assert refused == {}
+    assert time.monotonic() - begun < 60
+    formgrader = HTMLExporter(config=course.config())
+    graded = course.root / "autograded" / "ann" / "toy" / "toy.ipynb"
+    for html in (written[0].read_text(encoding="utf-8"), formgrader.from_filename(str(graded))[0]):
+        page = BeautifulSoup(html, "html.parser")
+        text = page.get_text()
+        for piece in ("If $a<b$ then", r"a &= b \\ c &< d", "if a<b and c>d:"):
+            assert piece in text, piece
+        assert page.find("blockquote").get_text().strip() == "quoted"
+        assert page.find("sup").get_text() == "2"
+        assert page.find("img", alt="my drawing")["src"] == f"data:image/png;base64,{pixel}"
+        assert "alert(1)" not in html
+
+
+def test_two_different_notebooks_have_no_grade_and_two_equal_ones_have(course, sandboxed):
+    release = release_of(course.root, "toy")
+    for name, other in (("two", release), ("same", filled(release, RIGHT))):
+        hand_in(course.root, "toy", name, filled(release, RIGHT))
+        folder = course.root / "submitted" / name / "toy"
+        (folder / "toy (1).ipynb").write_text(json.dumps(other))
+        (folder / ".ipynb_checkpoints").mkdir()
+        (folder / ".ipynb_checkpoints" / "toy-checkpoint.ipynb").write_text(json.dumps(release))
+    found = {o.student: o.reason for o in grade(course, "toy", show_progress=False).outcomes}
+    assert "more than one notebook of this assignment" in found["two"]
+    assert found["same"] == ""
+
+
+MUCH_OUTPUT = """
+from IPython.display import display
+handle = display("start", display_id=True)
+for number in range(300):
+    handle.update("x" * 100_000)
+raise type("E" * 30_000_000, (Exception,), {})("why")
+"""
+
+
+def test_output_is_limited_however_it_is_made(course, sandboxed):
+    notebook = filled(release_of(course.root, "toy"), RIGHT)
+    much = {"cell_type": "code", "metadata": {}, "id": "much", "source": MUCH_OUTPUT}
+    notebook["cells"].insert(2, much)
+    hand_in(course.root, "toy", "ann", notebook)
+    (outcome,) = grade(course, "toy", show_progress=False).outcomes
+    assert outcome.reason == ""
+    assert score(course.root, "toy", "ann")["test-partial"] == (2.0, 2.0)
+    executed = course.root / "executed" / "ann" / "toy" / "toy.ipynb"
+    assert executed.stat().st_size < 2**20
+
+
+# --- what the systems really send ----------------------------------------------------------------
+
+
+def zipped(path, *names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, name)
+    return path
+
+
+def test_moodles_newer_folders_and_its_online_texts(course, tmp_path):
+    students.add(course, [Student("s1", "Ada", "Love"), Student("s2", "Sean", "O'Brien")])
+    path = zipped(
+        tmp_path / "moodle.zip",
+        "Ada Love_11_assignsubmission_file/toy.ipynb",
+        "Ada Love_11_assignsubmission_onlinetext/onlinetext.html",
+        "Sean OBrien_12_assignsubmission_file_/toy.ipynb",
+        "Sean OBrien_12_assignsubmission_onlinetext_/onlinetext.html",
+    )
+    assert collect(course, "toy", path).new == ["s1", "s2"]
+    assert names_of(course, "s1") == ["onlinetext.html", "toy.ipynb"]
+    assert names_of(course, "s2") == ["onlinetext.html", "toy.ipynb"]
+
+
+def test_a_namesake_who_hands_in_later_is_another_person(course, tmp_path):
+    first = zipped(tmp_path / "1.zip", "Ada Love_1_assignsubmission_file_/toy.ipynb")
+    second = zipped(tmp_path / "2.zip", "Ada Love_2_assignsubmission_file_/toy.ipynb")
+    assert collect(course, "toy", first).new == ["Ada-Love-1"]
+    assert collect(course, "toy", second).new == ["Ada-Love-2"]
+    assert collect(course, "toy", first).same == ["Ada-Love-1"]
+
+
+def test_what_lies_beside_the_submissions_is_nobodys(course, tmp_path):
+    path = zipped(
+        tmp_path / "class.zip",
+        "readme.txt",
+        "Thumbs.db",
+        ".ipynb_checkpoints/x-checkpoint.ipynb",
+        "__MACOSX/submissions/ann/._toy.ipynb",
+        "submissions/ann/toy.ipynb",
+        "submissions/ann/.ipynb_checkpoints/toy-checkpoint.ipynb",
+        "submissions/ben/toy.ipynb",
+    )
+    result = collect(course, "toy", path)
+    assert result.new == ["ann", "ben"]
+    assert names_of(course, "ann") == ["toy.ipynb"]
+    assert [note for note in result.notes if "belongs to no student" in note]
+
+
+def test_notebooks_of_known_students_in_one_folder(course, tmp_path):
+    students.add(course, [Student("ann"), Student("ben")])
+    path = zipped(tmp_path / "class.zip", "class/ann.ipynb", "class/ben.ipynb")
+    assert collect(course, "toy", path).new == ["ann", "ben"]
+
+
+def test_what_was_typed_into_canvass_form_belongs_to_its_student(course, tmp_path):
+    students.add(course, [Student("ada17", "Ada", "Love", "", "71")])
+    path = zipped(tmp_path / "c.zip", "loveada_71_text.html", "loveada_71_5001_toy.ipynb")
+    assert collect(course, "toy", path).new == ["ada17"]
+    assert names_of(course, "ada17") == ["text.html", "toy.ipynb"]
+
+
+def test_of_too_many_files_the_notebook_is_kept_and_the_rest_is_told(course, tmp_path):
+    names = [f"ann/data/{k:03}.csv" for k in range(250)]
+    result = collect(course, "toy", zipped(tmp_path / "c.zip", *names, "ann/toy.ipynb"))
+    assert "toy.ipynb" in names_of(course, "ann")
+    assert "ann: more than 200 files, 51 left out" in result.notes

@@ -50,11 +50,15 @@ def read_list(path: Path) -> list[Student]:
     Raises
     ------
     ValueError
-        If no column holds something to know a student by, or two students share an id.
+        If it is not UTF-8, no column holds something to know a student by, or two students share an
+        id.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [{(k or "").strip(): v or "" for k, v in row.items() if isinstance(v, str)}
-                for row in csv.DictReader(file)]  # fmt: skip
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [{(k or "").strip(): v or "" for k, v in row.items() if isinstance(v, str)}
+                    for row in csv.DictReader(file)]  # fmt: skip
+    except UnicodeDecodeError as reason:
+        raise ValueError(f"{path.name} is not UTF-8 text: save it as CSV UTF-8") from reason
     students = []
     for row in rows:
         cells = {name.lower(): value.strip() for name, value in row.items()}

@@ -195,6 +195,13 @@ def test_a_class_list_that_cannot_be_read_says_why(tmp_path, text, message):
         students.read_list(path)
 
 
+def test_a_class_list_in_another_encoding_says_what_to_do(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes("id,first_name\ns1,José\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"list\.csv is not UTF-8 text"):
+        students.read_list(path)
+
+
 def test_moodles_participants_are_known_by_their_number_or_mail(tmp_path):
     path = tmp_path / "participants.csv"
     path.write_text(

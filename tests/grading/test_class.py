@@ -251,7 +251,7 @@ except OSError as reason:
         "Cal Old": Case(old_format, reason="format 4"),
         "Dot Filename": Case(files=["my answers (final).ipynb"], note="taken from"),
         "Eva Paper": Case(lambda _: b"%PDF-1.4 scanned", reason=unreadable, files=["delta.pdf"]),
-        "Fay Twofold": Case(files=["one.ipynb", "two.ipynb"], reason="more than one notebook"),
+        "Fay Twofold": Case(files=["one.ipynb", "two.ipynb"], note="taken from"),  # the same twice
         "Gil Gradebook": Case(extra(writes)),
         "Hua Spy": Case(extra(spies)),
         "Ian Network": Case(extra(connects)),

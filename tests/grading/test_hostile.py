@@ -1,5 +1,6 @@
 """What could stop a whole class: odd names, damaged files, answers that hide what they take."""
 
+import functools
 import json
 import os
 import signal
@@ -308,7 +309,9 @@ def test_a_run_that_is_ended_leaves_nothing_behind(course, tmp_path, sandboxed, 
     words = [sys.executable, "-m", "aelib.teach", "grade", "toy", "--course", str(course.root)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environment = {**os.environ, "TMPDIR": str(room)}
-    with subprocess.Popen(words, cwd=ROOT, env=environment, **quiet) as running:
+    # These tests may themselves run where a closed terminal is ignored, under nohup.
+    heard = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+    with subprocess.Popen(words, cwd=ROOT, env=environment, preexec_fn=heard, **quiet) as running:
         until = time.monotonic() + 120
         while not list(room.glob("aelib-job-*/aelib-*/0/ipc/k-*")) and time.monotonic() < until:
             time.sleep(0.1)

@@ -10,7 +10,7 @@
 # make notebooks  execute all chapters in place; make notebooks ONLY=05 only one
 # make teach      set up what an instructor needs besides: nbgrader, for python -m aelib.teach
 # make assignments  write the student versions of the assignments into notebooks/assignments
-# make bench      measure the speed of the objective, of the chapters and of the book (an hour)
+# make bench      measure the speed of the objective, of the chapters and of the book (a quarter of an hour)
 # make lighthouse measure five pages of the built book: speed, accessibility, search engines
 # make clean      remove what was built; the environment stays (make distclean removes it too)
 

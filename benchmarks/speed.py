@@ -9,7 +9,7 @@ half of them. Two bounds are measured beside them:
 - the *floor*: the same products, and a sigmoid instead of the exponential.
 
 Writes ``speed.json`` beside this file, and from it the tables and the figure of the status page.
-`make bench` runs it. It wants a machine with nothing else to do, and takes a quarter of an hour.
+`make bench` runs it. It wants a machine with nothing else to do, and takes some ten minutes.
 """
 
 import csv

@@ -21,10 +21,10 @@ from aelib.teach.students import Student
 MOST_BYTES = 200 * 2**20  # of one file in a zip, unpacked; more is nobody's notebook
 MOST_FILES = 200  # of one student
 
-# What the standard library raises for a damaged zip, an unknown method, a password.
+# What the standard library raises for a damaged zip, an unknown method (a RuntimeError too), a
+# password.
 DAMAGED = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError,
-    NotImplementedError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError
 )  # fmt: skip
 
 # Moodle: "Ada Lovelace_1234567_assignsubmission_file_/delta.ipynb", or "..._file_delta.ipynb".

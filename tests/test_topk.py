@@ -225,7 +225,7 @@ def test_l1_shrinks_by_lambda_and_no_less():
     torch.testing.assert_close(model.encode(x), x - 0.3, rtol=0, atol=1e-12)
 
 
-def test_without_unit_norm_and_norms_in_the_penalty_the_gradient_would_grow_directions():
+def test_long_directions_and_small_activations_are_no_way_around_the_penalty():
     # Half the activation and twice the direction: the same J, because the norms are in it.
     model, x = dictionary("relu"), batch()
     half = copy.deepcopy(model)

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from aelib import byhand, checks, corruption, data, dictionary, nn, sparsity, validate
+from aelib import (
+    byhand,
+    checks,
+    corruption,
+    data,
+    dictionary,
+    nn,
+    sparsity,
+    superposition,
+    validate,
+)
 
 NAN, INF = float("nan"), float("inf")
 RNG = np.random.default_rng(0)
@@ -127,6 +137,13 @@ PROBABILITY = {
     "a string": ("a", TypeError, "must be a number, got str"),
     "True": (True, TypeError, "must be a number, got bool"),
     "None": (None, TypeError, "must be a number, got NoneType"),
+}
+FREQUENCY = {
+    "a list": ([0.1, 0.2], TypeError, "must be a numpy array, got list"),
+    "a matrix": (np.full((2, 2), 0.1), ValueError, "must have 1 axes"),
+    "above 1": (np.array([0.2, 1.1]), ValueError, "must hold numbers from 0 to 1"),
+    "below 0": (np.array([0.2, -0.1]), ValueError, "must hold numbers from 0 to 1"),
+    "NaN": (np.array([0.2, NAN]), ValueError, "holds 1 value"),
 }
 # For these the message names the parameter, or "params" where no one parameter is to blame.
 PARAMS = {
@@ -468,6 +485,16 @@ FUNCTIONS = [
     (data.circle, {"n_samples": 5, "rng": RNG}, {"n_samples": COUNT, "rng": GENERATOR}),
     (data.spiral, {"n_samples": 5, "rng": RNG}, {"n_samples": COUNT, "rng": GENERATOR}),
     (data.moons, {"n_samples": 5, "rng": RNG}, {"n_samples": COUNT, "rng": GENERATOR}),
+    (
+        superposition.directions,
+        {"n_features": 5, "n_visible": 3, "rng": RNG},
+        {"n_features": COUNT, "n_visible": COUNT, "rng": GENERATOR},
+    ),
+    (
+        superposition.strengths,
+        {"n_samples": 5, "frequency": np.full(3, 0.2), "rng": RNG},
+        {"n_samples": COUNT, "frequency": FREQUENCY, "rng": GENERATOR, "weakest": FRACTION},
+    ),
     (
         byhand.lbfgs,
         FIT | {"max_iter": 2},

@@ -24,6 +24,7 @@ ALLOWED = {
     "history": {"validate"},
     "data": {"validate"},
     "dictionary": {"validate"},
+    "superposition": {"validate"},
     "byhand": FOUNDATION,
     "nn": FOUNDATION,
     # No model among them: a plot takes arrays or a History.

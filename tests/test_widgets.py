@@ -24,6 +24,7 @@ SCRIPTS = {
     "SparseGrid": "grid",
     "CorruptDigit": "corrupt",
     "VectorField": "field",
+    "Frontier": "frontier",
 }
 PLACES = data.spiral(50, np.random.default_rng(0))
 
@@ -52,12 +53,33 @@ def corrupt_digit(**settings):
     return widgets.CorruptDigit(**{**given, **settings})
 
 
+def some_points(**changed):
+    """Two settings of each kind at two seeds; numbers that tell everything apart."""
+    return [
+        {
+            "kind": kind,
+            "setting": 0.1 * (setting + 1),
+            "seed": seed,
+            "l0": 1.0 + 10 * setting + number,
+            "fvu": 0.1 + 0.02 * seed + 0.01 * number,
+            "matched": 0.9 - 0.1 * seed,
+            "recovered": 0.5 + 0.05 * setting,
+            "dead": 3 * seed,
+            **changed,
+        }
+        for number, kind in enumerate(("kl", "l1", "topk", "batchtopk", "jumprelu"))
+        for setting in range(2)
+        for seed in range(2)
+    ]
+
+
 MAKE = {
     "KLCurve": widgets.KLCurve,
     "ModifiedDelta": widgets.ModifiedDelta,
     "SparseGrid": widgets.SparseGrid,
     "VectorField": lambda **settings: widgets.VectorField(PLACES, **settings),
     "CorruptDigit": corrupt_digit,
+    "Frontier": lambda **settings: widgets.Frontier(some_points(), **settings),
 }
 every_figure = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 
@@ -87,6 +109,10 @@ def test_each_figure_is_tested():
         ("VectorField", {"sigma": 0.0}),
         ("VectorField", {"start": (0.0, 2.0)}),
         ("VectorField", {"n_steps": 61}),
+        ("Frontier", {"measure": "loss"}),
+        ("Frontier", {"kind": "relu"}),
+        ("Frontier", {"position": 2}),
+        ("Frontier", {"position": -1}),
         ("CorruptDigit", {"level": 0.9}),
         ("CorruptDigit", {"kind": "blur"}),
         ("CorruptDigit", {"digit": 10}),
@@ -116,6 +142,14 @@ def test_a_setting_out_of_range_is_refused_at_the_start_and_later(name, settings
         (ValueError, "labels", lambda: corrupt_digit(labels=["1"])),
         (ValueError, "empty", lambda: corrupt_digit(networks={})),
         (TypeError, "rng", lambda: corrupt_digit(rng=7)),
+        (ValueError, "settings for every kind", lambda: widgets.Frontier([])),
+        (ValueError, "settings for every kind", lambda: widgets.Frontier(some_points()[:-2])),
+        (ValueError, "seeds for every setting", lambda: widgets.Frontier(some_points()[:-1])),
+        (TypeError, r"points\[0\] must be a dict", lambda: widgets.Frontier(["topk"])),
+        (ValueError, "lacks", lambda: widgets.Frontier([{"kind": "topk"}])),
+        (ValueError, "kind 'gated'", lambda: widgets.Frontier(some_points(kind="gated"))),
+        (ValueError, "fvu.* must be finite", lambda: widgets.Frontier(some_points(fvu=np.nan))),
+        (ValueError, "l0.* greater than 0", lambda: widgets.Frontier(some_points(l0=0.0))),
         (
             ValueError,
             "encoder of small",
@@ -298,3 +332,14 @@ def test_the_first_draw_is_that_of_the_corruption_module():
     assert unpack(made.uniform).min() >= 0
     assert unpack(made.uniform).max() < 1
     assert len(unpack(made.normal)) == made.traits()["draw"].max + 1
+
+
+def test_the_frontier_sums_up_the_seeds_of_each_setting():
+    lines = widgets.Frontier(reversed(some_points())).lines
+    assert [run["setting"] for run in lines["topk"]] == [0.1, 0.2]
+    first = lines["topk"][0]
+    assert first["seeds"] == 2
+    assert first["l0"] == [3.0, 3.0, 3.0]
+    assert first["fvu"] == [0.13, 0.12, 0.14]
+    assert first["matched"] == [0.85, 0.8, 0.9]
+    assert first["dead"] == [1.5, 0.0, 3.0]

@@ -20,6 +20,7 @@ CHAPTERS = {
     "06": "sparse-grid-1",
     "07": "corrupt-digit-1",
     "08": "vector-field-1",
+    "14": "frontier-1",
 }
 FIGURE = ".ae-figure"
 STILL = "figure.is-live > img"
@@ -348,6 +349,30 @@ def test_the_grid_shows_the_chosen_pair(visit):
         bars = figure.locator(".ae-bar").all()
         heights = [float(bar.get_attribute("height")) for bar in bars]
         assert sum(heights) == pytest.approx(max(170 - 52, 0), rel=1e-6)
+
+
+def test_the_frontier_tells_the_chosen_setting(visit):
+    tab = visit("14")
+    figure, lines = live(tab), state(tab, "14")["lines"]
+    names = {"kl": "KL", "topk": "TopK", "jumprelu": "JumpReLU"}
+    measures = {"fvu": "variance unexplained (share)", "dead": "dead units (number)"}
+    for (kind, name), position in zip(names.items(), (0, 2, 1), strict=True):
+        for measure, words in measures.items():
+            figure.get_by_label("show", exact=True).select_option(label=words)
+            figure.get_by_label("walk along", exact=True).select_option(label=name)
+            set_to(figure, "its setting", position)
+            run, drawn = lines[kind][position], numbers(figure)
+            assert [drawn["setting"], drawn["l0"]] == [run["setting"], run["l0"][0]]
+            assert [drawn["mean"], drawn["least"], drawn["greatest"]] == run[measure]
+            said = figure.get_by_role("status").inner_text()
+            assert f"{name} with" in said
+            assert f"over {run['seeds']} seeds" in said
+            spoken = figure.get_by_label("its setting", exact=True).get_attribute("aria-valuetext")
+            assert spoken.endswith(f"= {run['setting']:g}")
+    # One mark a setting and kind, the chosen one the largest; circles for L1.
+    n_settings = len(lines["l1"])
+    assert figure.locator(".ae-stage > svg circle.ae-dot").count() == n_settings
+    assert figure.locator(".ae-stage > svg path.ae-dot").count() == 4 * n_settings
 
 
 def network(packed):

@@ -8,12 +8,14 @@ are kept in step on both sides; in a page ``book/_static/widgets.js`` stands in 
 from aelib.widgets.corrupt import CorruptDigit
 from aelib.widgets.delta import ModifiedDelta
 from aelib.widgets.field import VectorField
+from aelib.widgets.frontier import Frontier
 from aelib.widgets.grid import SparseGrid, sparse_grid
 from aelib.widgets.kl import KLCurve
 from aelib.widgets.packing import unpack
 
 __all__ = [
     "CorruptDigit",
+    "Frontier",
     "KLCurve",
     "ModifiedDelta",
     "SparseGrid",

@@ -63,8 +63,8 @@ def lost(course, name, student):
     }
 
 
-def test_there_are_four_assignments():
-    assert NAMES == ["delta", "denoising-field", "kl-penalty", "sparse-features"]
+def test_there_are_five_assignments():
+    assert NAMES == ["delta", "denoising-field", "k-sparse", "kl-penalty", "sparse-features"]
 
 
 def test_right_answers_get_full_marks_and_a_blank_none(room):

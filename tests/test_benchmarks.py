@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aelib import byhand
-from benchmarks import speed
+from benchmarks import frontier, speed
 
 ROOT = Path(__file__).resolve().parent.parent
 MNIST = Path(os.environ.get("AELIB_MNIST", ROOT.parent / "shared" / "data" / "mnist"))
@@ -108,3 +108,32 @@ def test_the_table_of_speeds_says_what_was_measured():
         for value in row.values():
             if isinstance(value, dict) and "ratio" in value:
                 assert 0.0 < value["from"] <= value["ratio"] <= value["to"]
+
+
+def test_the_stored_frontier_has_every_kind_at_every_setting_for_every_seed():
+    result = json.loads((ROOT / "benchmarks" / "frontier.json").read_text(encoding="utf-8"))
+    settings, points = result["settings"], result["points"]
+    assert {name: settings[name] for name in frontier.SETTINGS} == frontier.SETTINGS
+    runs = [(p["kind"], p["setting"], p["seed"]) for p in points]
+    wanted = [(k, s, i) for k, v in frontier.KNOBS.items() for s in v for i in range(4)]
+    assert settings["seeds"] == 4
+    assert sorted(runs) == sorted(wanted)
+    for kind, chosen in settings["chosen"].items():
+        trials = [t for t in settings["trials"] if t["kind"] == kind]
+        best = max(trials, key=lambda trial: trial["matched"])
+        assert {name: best[name] for name in chosen} == chosen
+
+
+def test_the_frontier_runs(tmp_path):
+    out = tmp_path / "frontier.json"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.frontier", "--kinds", *frontier.KNOBS),
+            *("--seeds", "1", "--steps", "2", "--out", str(out)),
+        ],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    assert len(json.loads(out.read_text(encoding="utf-8"))["points"]) == 25

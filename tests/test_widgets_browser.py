@@ -355,10 +355,10 @@ def test_the_frontier_tells_the_chosen_setting(visit):
     tab = visit("14")
     figure, lines = live(tab), state(tab, "14")["lines"]
     names = {"kl": "KL", "topk": "TopK", "jumprelu": "JumpReLU"}
-    measures = {"fvu": "variance unexplained (share)", "dead": "dead units (number)"}
+    measures = {"fvu": "FVU", "dead": "dead units"}
     for (kind, name), position in zip(names.items(), (0, 2, 1), strict=True):
-        for measure, words in measures.items():
-            figure.get_by_label("show", exact=True).select_option(label=words)
+        for measure, short in measures.items():
+            figure.get_by_label("show", exact=True).select_option(label=short)
             figure.get_by_label("walk along", exact=True).select_option(label=name)
             set_to(figure, "its setting", position)
             run, drawn = lines[kind][position], numbers(figure)

@@ -1,17 +1,19 @@
 // What sparsity costs, for five kinds of sparse autoencoder: choose a measure, walk along one kind.
 
+// Colours and marks are those of the chapter's other figures, as far as there are five colours.
 const KINDS = {
-  kl: { name: "KL", knob: "ρ", className: "ae-neutral", shape: "cross" },
-  l1: { name: "L1", knob: "λ", className: "ae-first", shape: "circle" },
-  topk: { name: "TopK", knob: "k", className: "ae-second", shape: "square" },
-  batchtopk: { name: "BatchTopK", knob: "k", className: "ae-third", shape: "triangle" },
-  jumprelu: { name: "JumpReLU", knob: "λ", className: "ae-fourth", shape: "diamond" },
+  kl: { name: "KL", knob: "ρ", className: "ae-first", shape: "square" },
+  l1: { name: "L1", knob: "λ", className: "ae-second", shape: "circle" },
+  topk: { name: "TopK", knob: "k", className: "ae-third", shape: "triangle" },
+  batchtopk: { name: "BatchTopK", knob: "k", className: "ae-fourth", shape: "inverted" },
+  jumprelu: { name: "JumpReLU", knob: "λ", className: "ae-neutral", shape: "diamond" },
 };
+// `short` has to fit a list on a phone.
 const MEASURES = {
-  fvu: { words: "variance unexplained (share)", digits: 2 },
-  matched: { words: "mean matched cosine", digits: 2 },
-  recovered: { words: "features recovered (share)", digits: 2 },
-  dead: { words: "dead units (number)", digits: 1 },
+  fvu: { short: "FVU", words: "variance unexplained (share)", digits: 2 },
+  matched: { short: "matched cosine", words: "mean matched cosine", digits: 2 },
+  recovered: { short: "share recovered", words: "features recovered (share)", digits: 2 },
+  dead: { short: "dead units", words: "dead units (number)", digits: 1 },
 };
 
 function render({ model, el }) {
@@ -19,7 +21,7 @@ function render({ model, el }) {
   const settings = lines.kl.map((_, k) => k);
   const all = Object.values(lines).flat();
   const controls = [
-    choice(model, "measure", "show", Object.entries(MEASURES).map(([m, { words }]) => [m, words])),
+    choice(model, "measure", "show", Object.entries(MEASURES).map(([m, { short }]) => [m, short])),
     choice(model, "kind", "walk along", Object.entries(KINDS).map(([k, { name }]) => [k, name])),
     slider(model, "position", "its setting", {
       values: settings,
@@ -105,7 +107,7 @@ function marker(shape, x, y, r) {
     square: [[-1, -1], [1, -1], [1, 1], [-1, 1]],
     triangle: [[0, -1.2], [1.1, 0.9], [-1.1, 0.9]],
     diamond: [[0, -1.3], [1.3, 0], [0, 1.3], [-1.3, 0]],
-    cross: [[-1, -0.4], [-0.4, -0.4], [-0.4, -1], [0.4, -1], [0.4, -0.4], [1, -0.4], [1, 0.4], [0.4, 0.4], [0.4, 1], [-0.4, 1], [-0.4, 0.4], [-1, 0.4]],
+    inverted: [[0, 1.2], [1.1, -0.9], [-1.1, -0.9]],
   }[shape];
   if (!corners) return svg("circle", { cx: x, cy: y, r, class: "ae-dot" });
   return svg("path", { class: "ae-dot", d: `${path(corners.map(([u, v]) => [x + r * u, y + r * v]))}Z` });

@@ -74,13 +74,9 @@ def main() -> None:
     """Measure all chapters."""
     os.environ["OMP_NUM_THREADS"], os.environ["TQDM_DISABLE"] = "1", "1"
     rows = []
-    with tempfile.TemporaryDirectory() as copy:
-        # What chapters read or start lies where it does in the repository.
-        folder = Path(copy) / "notebooks"
-        folder.mkdir()
-        shutil.copytree(HERE, Path(copy) / "benchmarks")
+    with tempfile.TemporaryDirectory() as folder:
         for path in tqdm(CHAPTERS, unit="chapter", disable=False):
-            rows.append(measure(path, folder))
+            rows.append(measure(path, Path(folder)))
     total = {"Chapter": "All"}
     for name in ("Seconds", "of processor time"):
         total[name] = str(sum(int(row[name]) for row in rows))

@@ -14,7 +14,7 @@ All numbers are of held-out data. A sigmoid is never 0, so for KL a unit counts 
 exceeds its median by more than a tenth of the distance from its median to its maximum. For
 `fvu_counted`, all other units are put at their median before the reconstruction.
 
-Writes benchmarks/frontier.json.
+Writes aelib/stored/frontier.json.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from tqdm import tqdm
 from aelib import dictionary, nn, superposition
 from aelib.validate import Array
 
-HERE = Path(__file__).resolve().parent
+OUT = Path(__file__).resolve().parent.parent / "aelib" / "stored" / "frontier.json"
 SETTINGS: dict[str, Any] = {
     "visible": 24,
     "features": 48,
@@ -204,7 +204,7 @@ def main() -> None:
         "--kinds", nargs="+", choices=KNOBS, default=list(KNOBS), help="keep the others' results"
     )
     parser.add_argument("--steps", type=int, help="fewer steps, to try it out")
-    parser.add_argument("--out", type=Path, default=HERE / "frontier.json")
+    parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     if options.steps is not None:
         SETTINGS["steps"] = options.steps

@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
-from aelib import byhand
-from benchmarks import frontier, speed
+from aelib import byhand, stored
+from benchmarks import frontier, hidden_layer, speed
 
 ROOT = Path(__file__).resolve().parent.parent
 MNIST = Path(os.environ.get("AELIB_MNIST", ROOT.parent / "shared" / "data" / "mnist"))
@@ -111,7 +113,7 @@ def test_the_table_of_speeds_says_what_was_measured():
 
 
 def test_the_stored_frontier_has_every_kind_at_every_setting_for_every_seed():
-    result = json.loads((ROOT / "benchmarks" / "frontier.json").read_text(encoding="utf-8"))
+    result = stored.frontier()
     settings, points = result["settings"], result["points"]
     assert {name: settings[name] for name in frontier.SETTINGS} == frontier.SETTINGS
     runs = [(p["kind"], p["setting"], p["seed"]) for p in points]
@@ -137,3 +139,48 @@ def test_the_frontier_runs(tmp_path):
         timeout=300,
     )
     assert len(json.loads(out.read_text(encoding="utf-8"))["points"]) == 25
+
+
+def test_what_chapter_15_says_holds_for_all_ten_pairs_of_seeds():
+    # Another machine's rounding is as good as another seed: a band that does not hold for all of
+    # these would fail for some reader.
+    result = stored.hidden_layer()
+    chapter = nbformat.read(hidden_layer.CHAPTER, as_version=4)
+    printed = "".join(
+        output.get("text", "")
+        for cell in chapter.cells
+        if cell.cell_type == "code" and "stored" not in cell.metadata.get("tags", [])
+        for output in cell.outputs
+    )
+    bands = {
+        name: (float(low), float(high))
+        for name, low, high in re.findall(r"^(.*): between (\S+) and (\S+)$", printed, re.M)
+    }
+    measured = result["measured"]
+    assert set(bands) == set(measured), "run `python -m benchmarks.hidden_layer`"
+    assert len(result["seeds"]) == 10
+    for name, values in measured.items():
+        low, high = bands[name]
+        assert len(values) == 10
+        assert low <= min(values) <= max(values) <= high, name
+    assert result["failed"] == {}
+
+
+def test_a_run_of_chapter_15_counts_what_does_not_hold(monkeypatch):
+    source = """
+def band(what, value, low, high):
+    raise AssertionError
+
+band("seeds", seed_of_network + seed_of_dictionary, 0, 1)
+assert seed_of_network > 10
+assert seed_of_dictionary > 1
+"""
+    first = nbformat.v4.new_code_cell("seed_of_network, seed_of_dictionary = 0, 1")
+    first.metadata["tags"] = ["seeds"]
+    cells = [first, nbformat.v4.new_code_cell(source)]
+    monkeypatch.setattr(hidden_layer, "cells", lambda _: cells)
+    done = []
+    measured, failed = hidden_layer.run((4, 5), lambda: done.append(1))
+    assert measured == {"seeds": 9.0}
+    assert failed == ["seed_of_network > 10"]
+    assert len(done) == 2

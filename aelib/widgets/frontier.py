@@ -22,7 +22,7 @@ class Frontier(anywidget.AnyWidget):
     Parameters
     ----------
     points : sequence of dict
-        The results, as ``benchmarks/frontier.json`` in the book's repository has them: one dict for
+        The results, as `aelib.stored.frontier` has them in ``points``: one dict for
         each training, with ``kind`` ("kl", "l1", "topk", "batchtopk" or "jumprelu"), ``setting``,
         ``seed``, ``l0`` (greater than 0), ``fvu``, ``matched``, ``recovered`` and ``dead``. Every
         kind has the same number of settings, and every setting the same number of seeds.

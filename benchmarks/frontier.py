@@ -1,18 +1,21 @@
 """Five kinds of sparse autoencoder on known features: how sparse, how faithful, how right.
 
-    python -m benchmarks.frontier [--seeds 4] [--kinds kl l1 topk batchtopk jumprelu]
+    python -m benchmarks.frontier [--seeds 8] [--kinds kl l1 topk batchtopk jumprelu] [--jobs 2]
 
 The data are sums of few of many random directions (`aelib.superposition`), so what there is to be
 found is known. Five kinds learn from the same samples with the same number of steps: the KL
 regulariser of the lecture (sigmoid units, linear decoder), and dictionaries with L1, TopK,
 BatchTopK and JumpReLU, each at five settings of its own knob.
 
-First, on data of another seed and at the middle setting, each kind gets the learning rate (KL also
-its weight, JumpReLU also its bandwidth and first threshold) with the largest mean matched cosine.
+First, on data of two other seeds and at the setting that comes closest to the true sparsity, each
+kind gets the options with the largest mean matched cosine: the learning rate; for KL also its
+weight, for TopK and BatchTopK whether dead units are helped by an auxiliary loss, and for JumpReLU
+its bandwidth and first threshold.
 
 All numbers are of held-out data. A sigmoid is never 0, so for KL a unit counts as active where it
-exceeds its median by more than a tenth of the distance from its median to its maximum. For
-`fvu_counted`, all other units are put at their median before the reconstruction.
+exceeds its median by more than a tenth of the distance from its median to its maximum. So none of
+its units is ever dead: the sample with the maximum counts. For `fvu_counted`, all other units are
+put at their median before the reconstruction.
 
 Writes aelib/stored/frontier.json.
 """
@@ -20,6 +23,7 @@ Writes aelib/stored/frontier.json.
 import argparse
 import json
 import os
+from collections.abc import Iterator
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -27,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from torch import Tensor
 from tqdm import tqdm
 
@@ -47,23 +52,26 @@ SETTINGS: dict[str, Any] = {
     "steps": 2000,
     "batch": 256,
     "optimiser": "Adam, learning rate falling linearly to 0 over the last fifth of the steps",
-    "tuning_seed": 100,
+    "tuning_seeds": [100, 101],
+    "tuned_at": {"kl": 0.01, "l1": 0.15, "topk": 2, "batchtopk": 2.0, "jumprelu": 0.012},
+    "dead_after": 200,
     "active_kl": "more than 0.1 (maximum - median) above the unit's median",
 }
 KNOBS = {
-    "kl": [0.005, 0.01, 0.02, 0.05, 0.1],  # rho
-    "l1": [0.01, 0.03, 0.06, 0.1, 0.15],  # sparsity weight
+    "kl": [0.002, 0.005, 0.01, 0.02, 0.05],  # rho
+    "l1": [0.03, 0.06, 0.1, 0.15, 0.2],  # sparsity weight
     "topk": [1, 2, 3, 4, 6],  # k
     "batchtopk": [1.0, 1.5, 2.0, 3.0, 5.0],  # k on average
     "jumprelu": [0.003, 0.006, 0.012, 0.025, 0.05],  # sparsity weight
 }
-RATES = [2e-3, 6e-3, 2e-2]
+RATES = [1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2]
+HELP = [0.0, 1 / 32]
 TRIALS: dict[str, dict[str, list[float]]] = {
-    "kl": {"lr": [6e-3, 2e-2, 5e-2], "sparsity_weight": [0.03, 0.1, 0.3, 1.0]},
+    "kl": {"lr": [*RATES, 1e-1], "sparsity_weight": [0.03, 0.1, 0.3, 1.0]},
     "l1": {"lr": RATES},
-    "topk": {"lr": RATES},
-    "batchtopk": {"lr": RATES},
-    "jumprelu": {"lr": RATES, "bandwidth": [0.05, 0.15], "threshold": [0.03, 0.1]},
+    "topk": {"lr": RATES, "auxiliary_weight": HELP},
+    "batchtopk": {"lr": RATES, "auxiliary_weight": HELP},
+    "jumprelu": {"lr": RATES, "bandwidth": [0.05, 0.15, 0.4], "threshold": [0.03, 0.1, 0.3]},
 }
 
 
@@ -112,10 +120,15 @@ def build(kind: str, knob: float, generator: torch.Generator, **options: float) 
         ),
     }[kind]()
     dict_model = nn.Dictionary(n, h, activation, generator=generator)
+    selected = partial(
+        nn.topk_loss,
+        dead_after=SETTINGS["dead_after"],
+        auxiliary_weight=options.get("auxiliary_weight", 0.0),
+    )
     losses = {
         "l1": partial(nn.l1_loss, sparsity_weight=knob),
-        "topk": partial(nn.topk_loss, dead_after=200),
-        "batchtopk": partial(nn.topk_loss, dead_after=200),
+        "topk": selected,
+        "batchtopk": selected,
         "jumprelu": partial(nn.jumprelu_loss, sparsity_weight=knob),
     }
     return dict_model, losses[kind]
@@ -167,24 +180,44 @@ def measure(kind: str, model: Any, held_out: Array, features: Array) -> dict[str
     }
 
 
-def tune(kinds: list[str], show: bool) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
-    """Return the best options of these kinds, and all trials, on data of another seed."""
-    seed = SETTINGS["tuning_seed"]
+def run(kind: str, knob: float, seed: int, options: dict[str, float]) -> dict[str, float]:
+    """Draw the data of a seed, train one model on them, and measure it."""
+    torch.set_num_threads(1)
     features, x, held_out = draw(seed)
-    jobs = [
+    model = fit(kind, knob, torch.from_numpy(x), seed, **options)
+    return rounded(measure(kind, model, held_out, features))
+
+
+def in_order(jobs: list[tuple[Any, ...]], n_jobs: int, what: str) -> Iterator[dict[str, float]]:
+    """Run several at a time; yield their results in the order of the jobs."""
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(run)(*job) for job in jobs)
+    yield from tqdm(
+        results,
+        desc=what,
+        unit="run",
+        total=len(jobs),
+        disable=bool(os.environ.get("TQDM_DISABLE")),
+    )
+
+
+def tune(kinds: list[str], n_jobs: int) -> tuple[dict[str, dict[str, float]], list[dict[str, Any]]]:
+    """Return the best options of these kinds, and all trials: means over the tuning seeds."""
+    seeds = SETTINGS["tuning_seeds"]
+    candidates = [
         (kind, dict(zip(grid, values, strict=True)))
         for kind in kinds
         for grid in [TRIALS[kind]]
         for values in product(*grid.values())
     ]
+    jobs = [(k, SETTINGS["tuned_at"][k], seed, o) for k, o in candidates for seed in seeds]
+    results = list(in_order(jobs, n_jobs, "tuning"))
     best: dict[str, dict[str, float]] = {}
     trials: list[dict[str, Any]] = []
-    for kind, options in tqdm(jobs, desc="tuning", unit="run", disable=not show):
-        model = fit(kind, KNOBS[kind][2], torch.from_numpy(x), seed, **options)
-        result = rounded(measure(kind, model, held_out, features))
-        trials.append({"kind": kind, **options, **result})
-        so_far = [t["matched"] for t in trials if t["kind"] == kind]
-        if result["matched"] >= max(so_far):
+    for i, (kind, options) in enumerate(candidates):
+        several = results[i * len(seeds) : (i + 1) * len(seeds)]
+        mean = {name: float(np.mean([r[name] for r in several])) for name in several[0]}
+        trials.append({"kind": kind, **options, **rounded(mean)})
+        if mean["matched"] >= max(t["matched"] for t in trials if t["kind"] == kind) - 1e-9:
             best[kind] = options
     return best, trials
 
@@ -199,19 +232,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=4, help="how often to repeat (default 4)")
+    parser.add_argument("--seeds", type=int, default=8, help="how often to repeat (default 8)")
     parser.add_argument(
         "--kinds", nargs="+", choices=KNOBS, default=list(KNOBS), help="keep the others' results"
     )
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default 1)")
     parser.add_argument("--steps", type=int, help="fewer steps, to try it out")
+    parser.add_argument("--tuning-seeds", type=int, default=2, help="how many (default 2)")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     if options.steps is not None:
         SETTINGS["steps"] = options.steps
-    show = not os.environ.get("TQDM_DISABLE")
+    SETTINGS["tuning_seeds"] = SETTINGS["tuning_seeds"][: options.tuning_seeds]
 
     kinds = options.kinds
-    best, trials = tune(kinds, show)
+    best, trials = tune(kinds, options.jobs)
     for kind, chosen in best.items():
         print(f"{kind:10s} {chosen}", flush=True)
     points: list[dict[str, Any]] = []
@@ -221,13 +256,14 @@ def main() -> None:
         trials = [t for t in old["settings"]["trials"] if t["kind"] not in kinds] + trials
         points = [p for p in old["points"] if p["kind"] not in kinds]
 
-    jobs = [(s, k, knob) for s in range(options.seeds) for k in kinds for knob in KNOBS[k]]
-    seed_drawn = None
-    for seed, kind, knob in tqdm(jobs, desc="frontier", unit="run", disable=not show):
-        if seed != seed_drawn:
-            (features, x, held_out), seed_drawn = draw(seed), seed
-        model = fit(kind, knob, torch.from_numpy(x), seed, **best[kind])
-        result = rounded(measure(kind, model, held_out, features))
+    jobs = [
+        (kind, knob, seed, best[kind])
+        for seed in range(options.seeds)
+        for kind in kinds
+        for knob in KNOBS[kind]
+    ]
+    results = in_order(jobs, options.jobs, "frontier")
+    for (kind, knob, seed, _), result in zip(jobs, results, strict=True):
         points.append({"kind": kind, "setting": knob, "seed": seed, **result})
         if (kind, knob) == (kinds[-1], KNOBS[kind][-1]):
             # After every seed, so that an interrupted run keeps what it has.
@@ -251,7 +287,9 @@ def write(path: Path, result: dict[str, Any]) -> None:
     """Save under another name first, so that nothing is ever half-written."""
     part = path.with_suffix(".part")
     lines = ",\n    ".join(json.dumps(point) for point in result["points"])
-    settings = json.dumps(result["settings"], indent=2).replace("\n", "\n  ")
+    settings = json.dumps({**result["settings"], "trials": []}, indent=2).replace("\n", "\n  ")
+    trials = ",\n      ".join(json.dumps(trial) for trial in result["settings"]["trials"])
+    settings = settings.replace('"trials": []', f'"trials": [\n      {trials}\n    ]')
     text = f'{{\n  "settings": {settings},\n  "points": [\n    {lines}\n  ]\n}}\n'
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)

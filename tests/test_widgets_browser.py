@@ -366,13 +366,18 @@ def test_the_frontier_tells_the_chosen_setting(visit):
             assert [drawn["mean"], drawn["least"], drawn["greatest"]] == run[measure]
             said = figure.get_by_role("status").inner_text()
             assert f"{name} with" in said
-            assert f"over {run['seeds']} seeds" in said
+            if (kind, measure) == ("kl", "dead"):
+                assert "dead units are not counted" in said
+            else:
+                assert f"over {run['seeds']} seeds" in said
             spoken = figure.get_by_label("its setting", exact=True).get_attribute("aria-valuetext")
             assert spoken.endswith(f"= {run['setting']:g}")
-    # One mark a setting and kind, the chosen one the largest; circles for L1.
+    # One mark a setting and kind, circles for L1. None of the KL's units can be dead.
     n_settings = len(lines["l1"])
-    assert figure.locator(".ae-stage > svg circle.ae-dot").count() == n_settings
-    assert figure.locator(".ae-stage > svg path.ae-dot").count() == 4 * n_settings
+    for short, n_others in (("dead units", 3), ("FVU", 4)):
+        figure.get_by_label("show", exact=True).select_option(label=short)
+        assert figure.locator(".ae-stage > svg circle.ae-dot").count() == n_settings
+        assert figure.locator(".ae-stage > svg path.ae-dot").count() == n_others * n_settings
 
 
 def network(packed):

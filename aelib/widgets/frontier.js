@@ -35,6 +35,8 @@ function render({ model, el }) {
     const position = model.get("position");
     const { words, digits } = MEASURES[measure];
     const chosen = lines[kind][position];
+    // By its definition of active, none of the KL's units can be dead: there is nothing to compare.
+    const compared = measure === "dead" ? Object.keys(KINDS).filter((k) => k !== "kl") : Object.keys(KINDS);
     const most = Math.max(...all.map((run) => run[measure][2]));
     const top = measure === "fvu" || measure === "dead" ? roundUp(most || 1) : 1;
     const log = (value) => Math.log10(value);
@@ -45,18 +47,18 @@ function render({ model, el }) {
       width,
       height: 320,
       x: [log(low) - 0.06, log(high) + 0.06],
-      y: [0, 1.04 * top],
+      y: [-0.03 * top, 1.04 * top],
       xTicks: marks.filter((v) => v >= low * 0.9 && v <= high * 1.1).map((v) => [log(v), String(v)]),
       yTicks: [0, 0.25, 0.5, 0.75, 1].map((share) => [share * top, String(Number((share * top).toFixed(3)))]),
       xLabel: "L0: active units a sample (logarithmic)",
       yLabel: words,
       label:
-        `Five lines, one a kind of sparse autoencoder: ${words} over the number of active units. ` +
+        `One line a kind of sparse autoencoder: ${words} over the number of active units. ` +
         "Bars reach from the lowest seed to the highest.",
       draw: (toX, toY) => {
         const at = (run) => [toX(log(run.l0[0])), toY(run[measure][0])];
         // The chosen kind last, so that it lies on top.
-        const order = Object.keys(KINDS).sort((a, b) => (a === kind) - (b === kind));
+        const order = [...compared].sort((a, b) => (a === kind) - (b === kind));
         return order.map((name) =>
           svg(
             "g",
@@ -81,12 +83,16 @@ function render({ model, el }) {
     });
     const [mean, least, greatest] = chosen[measure];
     const { name, knob } = KINDS[kind];
+    const counts = measure === "dead" ? 0 : digits;
+    const said = compared.includes(kind)
+      ? `${words} ${number(mean, digits)}, from ${number(least, counts)} to ${number(greatest, counts)} ` +
+        `over ${chosen.seeds} seeds`
+      : `a sigmoid is never 0, so its dead units are not counted; ${chosen.seeds} seeds`;
     return {
       elements: [chart.element, legend()],
       words:
         `${name} with ${knob} = ${chosen.setting}: ${number(chosen.l0[0], 1)} units active a sample; ` +
-        `${words} ${number(mean, digits)}, from ${number(least, digits)} to ${number(greatest, digits)} ` +
-        `over ${chosen.seeds} seeds. Variance unexplained ${number(chosen.fvu[0], 2)}, mean matched ` +
+        `${said}. Variance unexplained ${number(chosen.fvu[0], 2)}, mean matched ` +
         `cosine ${number(chosen.matched[0], 2)}.`,
       numbers: { setting: chosen.setting, l0: chosen.l0[0], mean, least, greatest },
     };
@@ -118,8 +124,13 @@ function legend() {
     "p",
     { class: "ae-title" },
     ...Object.values(KINDS).flatMap(({ name, className, shape }) => [
-      svg("svg", { width: 14, height: 14, class: className, "aria-hidden": "true" }, marker(shape, 7, 7, 4.5)),
-      ` ${name}  `,
+      html(
+        "span",
+        { style: "white-space: nowrap" },
+        svg("svg", { width: 14, height: 14, class: className, "aria-hidden": "true" }, marker(shape, 7, 7, 4.5)),
+        ` ${name}`,
+      ),
+      "  ",
     ]),
   );
 }

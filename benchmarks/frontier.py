@@ -67,7 +67,7 @@ KNOBS = {
 RATES = [1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2]
 HELP = [0.0, 1 / 32]
 TRIALS: dict[str, dict[str, list[float]]] = {
-    "kl": {"lr": [*RATES, 1e-1], "sparsity_weight": [0.03, 0.1, 0.3, 1.0]},
+    "kl": {"lr": [*RATES, 1e-1, 2e-1], "sparsity_weight": [0.03, 0.1, 0.3, 1.0]},
     "l1": {"lr": RATES},
     "topk": {"lr": RATES, "auxiliary_weight": HELP},
     "batchtopk": {"lr": RATES, "auxiliary_weight": HELP},
@@ -217,8 +217,10 @@ def tune(kinds: list[str], n_jobs: int) -> tuple[dict[str, dict[str, float]], li
         several = results[i * len(seeds) : (i + 1) * len(seeds)]
         mean = {name: float(np.mean([r[name] for r in several])) for name in several[0]}
         trials.append({"kind": kind, **options, **rounded(mean)})
-        if mean["matched"] >= max(t["matched"] for t in trials if t["kind"] == kind) - 1e-9:
-            best[kind] = options
+    for kind in kinds:
+        of_kind = [t for t in trials if t["kind"] == kind]
+        winner = max(of_kind, key=lambda trial: trial["matched"])
+        best[kind] = {name: winner[name] for name in TRIALS[kind]}
     return best, trials
 
 
@@ -239,7 +241,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default 1)")
     parser.add_argument("--steps", type=int, help="fewer steps, to try it out")
     parser.add_argument("--tuning-seeds", type=int, default=2, help="how many (default 2)")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, default=OUT, help="where to write the result")
     options = parser.parse_args()
     if options.steps is not None:
         SETTINGS["steps"] = options.steps

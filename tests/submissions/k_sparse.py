@@ -136,7 +136,7 @@ AUXILIARY_LIVING_AT_ZERO = (
     + """    k = min(k, int(dead.sum()))
     if k == 0:
         return np.zeros_like(z)
-    return byhand.topk.select(z * dead, k) * np.maximum(z, 0)
+    return select(z * dead, k) * np.maximum(z, 0)
 """
 )
 
@@ -145,7 +145,7 @@ AUXILIARY_FARTHEST = (
     + """    a = np.zeros_like(z)
     if np.any(dead):
         of_dead = z[:, dead]
-        chosen = byhand.topk.select(np.abs(of_dead), min(k, int(dead.sum())))
+        chosen = select(np.abs(of_dead), min(k, int(dead.sum())))
         a[:, dead] = np.maximum(of_dead, 0) * chosen
     return a
 """
@@ -176,7 +176,7 @@ AUXILIARY_OF_BATCH = (
 
 AUXILIARY_AMONG_ALL = (
     AUXILIARY
-    + """    chosen = byhand.topk.select(z, min(k, z.shape[1]))
+    + """    chosen = select(z, min(k, z.shape[1]))
     return np.maximum(z, 0) * chosen * dead
 """
 )
@@ -190,8 +190,12 @@ AUXILIARY_ALL_DEAD = (
 AUXILIARY_TOO_FEW = (
     AUXILIARY
     + """    a = np.zeros_like(z)
-    of_dead = z[:, dead]
-    a[:, dead] = np.maximum(of_dead, 0) * byhand.topk.select(of_dead, k)
+    if np.any(dead):
+        of_dead = z[:, dead]
+        first = np.argpartition(-of_dead, k - 1, axis=1)[:, :k]
+        chosen = np.zeros(of_dead.shape, dtype=bool)
+        np.put_along_axis(chosen, first, True, axis=1)
+        a[:, dead] = np.maximum(of_dead, 0) * chosen
     return a
 """
 )
@@ -201,7 +205,7 @@ AUXILIARY_NEGATIVE = (
     + """    a = np.zeros_like(z)
     if np.any(dead):
         of_dead = z[:, dead]
-        a[:, dead] = of_dead * byhand.topk.select(of_dead, min(k, int(dead.sum())))
+        a[:, dead] = of_dead * select(of_dead, min(k, int(dead.sum())))
     return a
 """
 )

@@ -105,8 +105,9 @@ def loss_and_grad(params: Params, x: Array, *, k: int) -> tuple[float, Params]:
     loss : float
         J.
     grad : dict of str to ndarray
-        The gradient, names, shapes and dtype as in ``params``. A unit that is chosen for no sample
-        gets a gradient of 0 in its encoder and its direction: it is dead, and stays so.
+        The gradient, names, shapes and dtype as in ``params``. A unit that is active for no sample
+        is dead: the gradient of its encoder and of its direction is 0, and it comes back only if
+        other parameters move.
 
     Raises
     ------

@@ -117,8 +117,8 @@ def test_the_stored_frontier_has_every_kind_at_every_setting_for_every_seed():
     settings, points = result["settings"], result["points"]
     assert {name: settings[name] for name in frontier.SETTINGS} == frontier.SETTINGS
     runs = [(p["kind"], p["setting"], p["seed"]) for p in points]
-    wanted = [(k, s, i) for k, v in frontier.KNOBS.items() for s in v for i in range(4)]
-    assert settings["seeds"] == 4
+    wanted = [(k, s, i) for k, v in frontier.KNOBS.items() for s in v for i in range(8)]
+    assert settings["seeds"] == 8
     assert sorted(runs) == sorted(wanted)
     for kind, chosen in settings["chosen"].items():
         trials = [t for t in settings["trials"] if t["kind"] == kind]
@@ -131,7 +131,7 @@ def test_the_frontier_runs(tmp_path):
     subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.frontier", "--kinds", *frontier.KNOBS),
-            *("--seeds", "1", "--steps", "2", "--out", str(out)),
+            *("--seeds", "1", "--tuning-seeds", "1", "--steps", "2", "--out", str(out)),
         ],
         cwd=ROOT,
         check=True,

@@ -24,6 +24,7 @@ ALLOWED = {
     "history": {"validate"},
     "data": {"validate"},
     "dictionary": {"validate"},
+    "stored": set(),
     "superposition": {"validate"},
     "byhand": FOUNDATION,
     "nn": FOUNDATION,

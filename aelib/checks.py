@@ -28,7 +28,7 @@ def numerical_gradient(
 
     .. math::
         \frac{\partial J}{\partial \theta_k}
-        \approx \frac{J(\theta + \epsilon e_k) - J(\theta - \epsilon e_k)}{2\epsilon}
+        \approx \frac{J(\theta + \varepsilon e_k) - J(\theta - \varepsilon e_k)}{2\varepsilon}
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def numerical_gradient(
     params : ndarray or mapping of str to ndarray
         Where to differentiate; float64. It is not changed.
     step : float, default about 6e-6
-        The step :math:`\epsilon`; each parameter's own step is this times ``max(1, |value|)``.
+        The step :math:`\varepsilon`; each parameter's own step is this times ``max(1, |value|)``.
 
     Returns
     -------

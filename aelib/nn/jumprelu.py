@@ -8,9 +8,9 @@ be made small is an expectation over the data, and that is smooth: as :math:`\th
 density of z. So
 
 .. math::
-    \frac{\partial}{\partial\theta}\, \mathbb{E}[H(z - \theta)] = -p(\theta), \qquad
-    \frac{\partial}{\partial\theta}\, \mathbb{E}[L(z\,H(z - \theta))]
-    = -p(\theta)\; \mathbb{E}[L(z) - L(0) \mid z = \theta],
+    \frac{\partial}{\partial\theta}\, \mathrm{E}[H(z - \theta)] = -p(\theta), \qquad
+    \frac{\partial}{\partial\theta}\, \mathrm{E}[L(z\,H(z - \theta))]
+    = -p(\theta)\; \mathrm{E}[L(z) - L(0) \mid z = \theta],
 
 and p is estimated from the batch, with a kernel K of width :math:`\varepsilon`:
 

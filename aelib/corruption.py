@@ -10,7 +10,7 @@ from aelib.validate import Array
 
 
 def gaussian(x: Array, level: float, rng: np.random.Generator) -> Array:
-    r"""Add Gaussian noise, :math:`\tilde x = x + \sigma\varepsilon` with :math:`\varepsilon\sim N(0,1)`.
+    r"""Add Gaussian noise, :math:`x + \sigma\varepsilon` with :math:`\varepsilon\sim N(0, 1)`.
 
     Parameters
     ----------

@@ -337,7 +337,7 @@ def log_probabilities(params: Params, x: Array) -> Array:
     r"""Return the logarithm of every class' probability.
 
     .. math::
-        \log p_{ic} = s_{ic} - \log \sum_{c'} e^{s_{ic'}}, \qquad s = a^L W + b
+        \log p_{ik} = \ell_{ik} - \log \sum_{k'} e^{\ell_{ik'}}, \qquad \ell = a^L U + c
 
     Parameters
     ----------

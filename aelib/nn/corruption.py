@@ -13,7 +13,7 @@ from aelib import validate
 
 
 def gaussian(x: Tensor, level: float, generator: torch.Generator) -> Tensor:
-    r"""Add Gaussian noise, :math:`\tilde x = x + \sigma\varepsilon` with :math:`\varepsilon\sim N(0,1)`.
+    r"""Add Gaussian noise, :math:`x + \sigma\varepsilon` with :math:`\varepsilon\sim N(0, 1)`.
 
     Parameters
     ----------

@@ -49,8 +49,8 @@ class ConvolutionalAutoencoder(nn.Module):
     Notes
     -----
     Samples are rows, as everywhere in the book: images go in and come out as (m, size * size). So
-    the losses of an autoencoder and of a denoising one take the model as it is. Masci, Meier, Cireşan and Schmidhuber (2011), with strides
-    in place of their pooling.
+    `reconstruction_loss` and `denoising_loss` take the model as it is. Masci, Meier, Cireşan and
+    Schmidhuber (2011), with strides in place of their pooling.
     """
 
     def __init__(

@@ -5,4 +5,4 @@ half, ``from aelib import nn``. Nothing heavy is imported before you ask for it:
 matplotlib is touched by ``import aelib`` or by ``import aelib.byhand``.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

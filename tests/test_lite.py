@@ -20,6 +20,8 @@ import pytest
 from bs4 import BeautifulSoup
 from built_book import HTML, ROOT
 
+import aelib
+
 sys.path.insert(0, str(ROOT / "book"))
 
 import lite
@@ -362,7 +364,7 @@ for name in ["aelib.progress", "anywidget", "ipywidgets", "aelib.byhand"]:
     except ImportError as error:
         print(name, "lacks", error.name)"""
     shown = run(code)
-    assert "aelib 0.1.0 emscripten" in shown
+    assert f"aelib {aelib.__version__} emscripten" in shown
     for name in ("aelib.progress", "anywidget", "ipywidgets"):
         assert f"{name} imported" in shown
     # numpy's compiled wheel cannot be had here: the kernel asked for it, and nothing else is amiss.

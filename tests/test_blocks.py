@@ -33,8 +33,8 @@ def assert_equal(found, expected, tolerance):
 
 
 def without_unit_tails(params):
-    # Never on, always on, on for some samples only, and one that only logarithms can hold.
-    params["encoder_bias"][:4] = [-45.0, 45.0, 3.0, -750.0]
+    # Never on, always on, on for some samples only, and two that only logarithms can hold.
+    params["encoder_bias"][:5] = [-45.0, 45.0, 3.0, -750.0, 750.0]
     return params
 
 

@@ -281,7 +281,7 @@ def test_gradient_descent_takes_the_steps_of_the_formula():
     for name in expected:
         np.testing.assert_array_equal(fit.params[name], expected[name])
     assert fit.history.n_steps == 4
-    assert not fit.history.converged
+    assert fit.history.converged is False
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -257,6 +257,20 @@ def test_the_largest_are_the_largest_and_of_equal_ones_the_first():
     assert byhand.topk.encode(params, z, k=2).tolist() == [[3, 0, 3, 0], [0] * 4, [0] * 4]
 
 
+@dictionaries
+def test_exactly_at_the_kink_the_slope_is_that_of_the_side_that_is_off(
+    by_hand, loss, activation, autograd
+):
+    # As in torch: the ReLU's slope at 0 is 0.
+    params, x = network(7, 5, "linear")
+    params["encoder_weight"][:, 2] = 0.0
+    params["encoder_bias"][2] = 0.0
+    found = by_hand(params, x)
+    assert not found[1]["encoder_weight"][:, 2].any()
+    assert found[1]["encoder_bias"][2] == 0.0
+    assert_parity(found, autograd(loss, params, x, activation=activation()))
+
+
 def test_directions_on_the_sphere_by_hand():
     params, x = network(7, 5, "linear")
     unit = byhand.unit_norm.normalise(params)

@@ -4,6 +4,7 @@ Warnings are errors in this suite, so every test here also says that nothing ove
 """
 
 import math
+import re
 
 import mpmath
 import numpy as np
@@ -355,7 +356,9 @@ def test_sparsity_leaves_its_argument_alone(measure, axis, rng):
 def test_sparsity_is_refused_where_it_is_not_defined(measure, axis):
     silent = np.ones((3, 3))
     silent[(slice(None), 1) if axis == 0 else (1, slice(None))] = 0.0
-    with pytest.raises(ValueError, match="sparsity is not defined"):
+    words = "unit(s) that are 0 for every sample" if axis == 0 else "sample(s) with no active unit"
+    said = re.escape(f"activation has 1 {words}; their sparsity is not defined")
+    with pytest.raises(ValueError, match=said):
         measure(silent)
     with pytest.raises(ValueError, match="must not be negative"):
         measure(silent - 0.5)

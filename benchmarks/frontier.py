@@ -7,10 +7,10 @@ found is known. Five kinds learn from the same samples with the same number of s
 regulariser of the lecture (sigmoid units, linear decoder), and dictionaries with L1, TopK,
 BatchTopK and JumpReLU, each at five settings of its own knob.
 
-First, on data of two other seeds and at the setting that comes closest to the true sparsity, each
-kind gets the options with the largest mean matched cosine: the learning rate; for KL also its
-weight, for TopK and BatchTopK whether dead units are helped by an auxiliary loss, and for JumpReLU
-its bandwidth and first threshold.
+First, on data of two other seeds and at one setting near the true sparsity, each kind gets the
+options with the largest mean matched cosine: the learning rate; for KL also its weight, for TopK
+and BatchTopK whether dead units are helped by an auxiliary loss, and for JumpReLU its bandwidth
+and first threshold.
 
 All numbers are of held-out data. A sigmoid is never 0, so for KL a unit counts as active where it
 exceeds its median by more than a tenth of the distance from its median to its maximum. So none of

@@ -129,6 +129,7 @@ def test_pixels_that_are_never_seen_get_nothing():
 
 
 X, K, Y = problem(*CASES["stride"])
+KERNEL_TOO_LARGE = r"kernel of \(3, 2\) is larger than the images, \(2, 8\)"
 BAD = {
     "a list": (lambda: convolution.convolve(X.tolist(), K), TypeError, "x must be a numpy"),
     "rows": (lambda: convolution.convolve(X[0, 0], K), ValueError, "x must have 4 axes"),
@@ -136,7 +137,11 @@ BAD = {
     "dtype": (lambda: convolution.convolve(X.astype("f4"), K), TypeError, "x is float32 but"),
     "channels": (lambda: convolution.convolve(X[:, :1], K), ValueError, "x has 1 channels"),
     "stride 0": (lambda: convolution.convolve(X, K, stride=0), ValueError, "stride must be"),
-    "kernel too large": (lambda: convolution.convolve(X[:, :, :2], K), ValueError, "kernel of"),
+    "kernel too large": (
+        lambda: convolution.convolve(X[:, :, :2], K),
+        ValueError,
+        KERNEL_TOO_LARGE,
+    ),
     "kernel of 3 axes": (lambda: convolution.convolve(X, K[0]), ValueError, "kernel must have 4"),
     "y's channels": (lambda: convolution.transposed(Y[:, :1], K), ValueError, "y has 1 channels"),
     "size": (
@@ -167,7 +172,27 @@ BAD = {
     "kernel's size": (
         lambda: convolution.kernel_gradient(X, Y, size=(3, 20), stride=2),
         ValueError,
-        r"size \(3, 20\) is larger",
+        r"size \(3, 20\) is larger than the images, \(9, 8\)",
+    ),
+    "images as rows": (
+        lambda: convolution.kernel_gradient(X[0, 0], Y, size=(3, 2), stride=2),
+        ValueError,
+        "x must have 4 axes",
+    ),
+    "delta as rows": (
+        lambda: convolution.kernel_gradient(X, Y[0, 0], size=(3, 2), stride=2),
+        ValueError,
+        "delta must have 4 axes",
+    ),
+    "one number for the kernel's size": (
+        lambda: convolution.kernel_gradient(X, Y, size=(3,), stride=2),
+        ValueError,
+        "size must hold 2 numbers",
+    ),
+    "the gradient's stride": (
+        lambda: convolution.kernel_gradient(X, Y, size=(3, 2), stride=0),
+        ValueError,
+        "stride must be",
     ),
 }
 

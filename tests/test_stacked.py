@@ -102,6 +102,17 @@ def test_float32_stays_float32(x):
     assert {value.dtype for value in grad.values()} == {np.dtype(np.float32)}
 
 
+def test_a_classifiers_weights_are_spread_as_glorots():
+    params = small()
+    head = stacked.init_classifier(params, n_classes=300, rng=np.random.default_rng(0))
+    n_code = head["class_weight"].shape[0]
+    bound = np.sqrt(6 / (n_code + 300))
+    assert np.abs(head["class_weight"]).max() <= bound
+    np.testing.assert_allclose(head["class_weight"].std(), bound / np.sqrt(3), rtol=0.05)
+    assert abs(head["class_weight"].mean()) < 0.1 * bound
+    assert not head["class_bias"].any()
+
+
 # --- unrolled ------------------------------------------------------------------------------------
 
 

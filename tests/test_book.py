@@ -80,10 +80,12 @@ def test_pages_open_from_a_folder_without_complaint(browser, pages, width, schem
         assert not complaints, (path, [str(complaint) for complaint in complaints])
         wider = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wider <= 0, f"{path} is {wider} px wider than a window of {width} px"
+        # Waited for, also because leaving the page would end their requests.
         unshown = tab.evaluate(
-            "[...document.querySelectorAll('main img')]"
-            ".filter(i => { i.loading = 'eager'; return i.complete && !i.naturalWidth })"
-            ".map(i => i.src)"
+            "Promise.all([...document.querySelectorAll('main img')].map(i => {"
+            "  i.loading = 'eager';"
+            "  return i.decode().then(() => null, () => i.src);"
+            "})).then(found => found.filter(Boolean))"
         )
         assert not unshown, (path, unshown)
         if tab.locator(".katex").count():

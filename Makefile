@@ -3,6 +3,7 @@
 # make test       set up, check everything
 # make pdf        build the book and print it into _build/autoencoder-variants.pdf
 # make linkcheck  ask every web address in the book whether it still answers (needs the internet)
+# make lint       install what the tests need besides, then ruff and mypy
 # make serve      serve the built book on this computer
 # make lab        open the notebooks in JupyterLab
 # make lite       build again the part of the book that runs in the reader's browser
@@ -72,6 +73,7 @@ launch: $(INSTALLED)
 notebooks: $(INSTALLED)
 	$(RUN) $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebooks/$(ONLY)*.ipynb
+	$(BIN)/python book/tidy_notebooks.py notebooks/$(ONLY)*.ipynb
 
 teach: $(TEACH)
 
@@ -99,11 +101,12 @@ $(TESTED): $(TEACH) hub/requirements.txt
 
 $(INSTALLED): requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing; the first time this takes minutes, and pip says nothing meanwhile."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
 clean:
-	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 distclean: clean
 	rm -rf $(VENV) aelib.egg-info

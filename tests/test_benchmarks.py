@@ -48,7 +48,7 @@ def test_mnist_runs_without_its_files_end_in_a_sentence_not_a_traceback(tmp_path
 
 def test_mnist_runs_on_the_real_files(tmp_path):
     if not MNIST.is_dir():
-        pytest.skip(f"MNIST is not in {MNIST}")
+        pytest.skip(f"MNIST is not in {MNIST}; AELIB_MNIST may name its folder")
     out, picture = tmp_path / "mnist.json", tmp_path / "features.png"
     subprocess.run(
         [

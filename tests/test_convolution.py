@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from aelib import byhand, checks
+from aelib import checks
 from aelib.byhand import convolution
 
 # (m, c, height, width), (k, c, p, q), stride: no two sizes alike, kernels of all proportions, and
@@ -201,7 +201,3 @@ BAD = {
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-
-def test_it_is_offered():
-    assert byhand.convolution is convolution

@@ -60,6 +60,16 @@ def errors(notebook):
     return found
 
 
+def untidy(notebook):
+    """Say what `book/tidy_notebooks.py` would still change."""
+    found = ["the version"] if "version" in notebook["metadata"]["language_info"] else []
+    for cell in code_cells(notebook):
+        streams = [output.get("name") for output in cell["outputs"]]
+        if any(a and a == b for a, b in pairwise(streams)):
+            found.append(f"printed text in pieces: {text(cell['source'])[:60]!r}")
+    return found
+
+
 def vector_graphics(notebook):
     return ["an svg output" for _, o in outputs(notebook) if "image/svg+xml" in o.get("data", {})]
 
@@ -153,6 +163,7 @@ def figure_names(notebook):
 RULES = [
     execution,
     errors,
+    untidy,
     vector_graphics,
     interactive,
     machine_paths,
@@ -227,7 +238,10 @@ def good():
     )
     return {
         "cells": [{**cell, "id": str(k)} for k, cell in enumerate(cells)],
-        "metadata": {"widgets": {WIDGET_STATE: {"state": {"kl-curve-1": {}}}}},
+        "metadata": {
+            "language_info": {"name": "python"},
+            "widgets": {WIDGET_STATE: {"state": {"kl-curve-1": {}}}},
+        },
     }
 
 
@@ -246,6 +260,12 @@ SPOILT = {
     "out of order": (execution, lambda c: c[3].update(execution_count=3)),
     "an error": (errors, add_output(output_type="error", ename="ValueError")),
     "a warning": (errors, add_output(output_type="stream", name="stderr", text=["Warning\n"])),
+    "printed text in two pieces": (
+        untidy,
+        lambda c: c[4]["outputs"].extend(
+            {"output_type": "stream", "name": "stdout", "text": [line]} for line in ("a\n", "b\n")
+        ),
+    ),
     "an svg": (
         vector_graphics,
         add_output(output_type="display_data", data={"image/svg+xml": "<svg/>"}),
@@ -296,6 +316,12 @@ SPOILT = {
 @pytest.mark.parametrize("rule", RULES, ids=[rule.__name__ for rule in RULES])
 def test_a_good_notebook_keeps_every_rule(rule):
     assert rule(good()) == []
+
+
+def test_the_kernels_version_is_untidy():
+    notebook = good()
+    notebook["metadata"]["language_info"]["version"] = "3.11.7"
+    assert untidy(notebook) == ["the version"]
 
 
 @pytest.mark.parametrize(("rule", "change"), SPOILT.values(), ids=SPOILT)

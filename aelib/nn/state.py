@@ -62,9 +62,10 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         shapes or dtypes, another kind of decoder, or values that are NaN or infinite.
     """
     content = read(path, _MODEL, {"decoder", "state"})
-    if content["decoder"] != _decoder(distributed.core(model)):
+    decoder = _decoder(distributed.core(model))
+    if content["decoder"] != decoder:
         raise ValueError(
-            f"{path} is of a model with a {content['decoder']} decoder, not a {_decoder(model)} one"
+            f"{path} is of a model with a {content['decoder']} decoder, not a {decoder} one"
         )
     load_state(model, content["state"], path)
     return model

@@ -142,6 +142,11 @@ class Course:
         return str(record["reason"])
 
 
+def waiting(submission: Any) -> str:
+    """Say what of a submission in the gradebook waits for a person; empty if nothing does."""
+    return "written answers wait to be graded" if submission.needs_manual_grade else ""
+
+
 class NbgraderError(Exception):
     """A step of nbgrader's that failed; the message is what it logged."""
 

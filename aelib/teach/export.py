@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from nbgrader.api import MissingEntry
 
 from aelib.teach import students
-from aelib.teach.course import Course, student_id, write
+from aelib.teach.course import Course, student_id, waiting, write
 from aelib.teach.students import Student
 
 FORMATS = ("nbgrader", "canvas", "moodle")
@@ -84,15 +84,14 @@ def grades(course: Course, assignment: str, *, unfinished: bool = False) -> list
                 continue
             penalty = float(submission.late_submission_penalty or 0.0)
             raw = float(submission.score)
-            waiting = bool(submission.needs_manual_grade)
-            shown = not waiting or unfinished
+            reason = waiting(submission)
             found.append(
                 empty._replace(
-                    score=max(0.0, raw - penalty) if shown else None,
+                    score=max(0.0, raw - penalty) if unfinished or not reason else None,
                     raw=raw,
                     penalty=penalty,
                     timestamp=str(submission.timestamp or ""),
-                    reason="written answers wait to be graded" if waiting else "",
+                    reason=reason,
                 )
             )
     return found

@@ -1,0 +1,76 @@
+"""Feedback pages: none shows a 0 for an answer that nobody has read, and none outlives its grade.
+
+The submissions are a few harmless lines, so they run here without the sandbox.
+"""
+
+import pytest
+from bs4 import BeautifulSoup
+from classroom import filled, hand_in, release_of
+
+from aelib.teach.__main__ import main
+from aelib.teach.course import Course
+from aelib.teach.export import grades
+from aelib.teach.feedback import feedback
+from aelib.teach.grade import grade
+
+RIGHT = {"square": "def square(x):\n    return x * x", "written": "It is a product."}
+
+
+@pytest.fixture
+def course(toy_course):
+    """A course in which Ann's written answer waits, and Ben wrote none."""
+    release = release_of(toy_course, "toy")
+    hand_in(toy_course, "toy", "ann", filled(release, RIGHT))
+    hand_in(toy_course, "toy", "ben", filled(release, {"square": RIGHT["square"]}))
+    course = Course(toy_course)
+    grade(course, "toy", sandboxed=False, show_progress=False)
+    return course
+
+
+def grade_by_hand(course, student, points):
+    with course.gradebook() as gradebook:
+        given = gradebook.find_grade("written", "toy", "toy", student)
+        given.manual_score, given.needs_manual_grade = points, False
+        gradebook.db.commit()
+
+
+def page_of(course, student):
+    return course.root / "feedback" / student / "toy" / "toy.html"
+
+
+def text_of(page):
+    return " ".join(BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").text.split())
+
+
+def test_an_answer_that_nobody_has_read_is_no_zero(course, capsys):
+    written, refused = feedback(course, "toy", show_progress=False)
+    assert written == [page_of(course, "ben")]
+    # The words are those of the export.
+    assert refused == {g.student.id: g.reason for g in grades(course, "toy") if g.reason}
+    assert refused == {"ann": "written answers wait to be graded"}
+    assert not page_of(course, "ann").exists()
+    assert main(["feedback", "toy", "--course", str(course.root)]) == 1
+    assert "ann                      no feedback: written answers wait" in capsys.readouterr().out
+
+
+def test_an_unfinished_page_says_what_is_not_graded_yet(course, capsys):
+    assert main(["feedback", "toy", "--unfinished", "--course", str(course.root)]) == 0
+    assert "2 written" in capsys.readouterr().out
+    text = text_of(page_of(course, "ann"))
+    assert "(Score: 3.0 / 5.0 so far; 2 of these points not graded yet)" in text
+    assert text.count("not graded yet") == 3
+    assert "0.0 / 2.0" not in text
+    # A blank answer has its 0, and a page without a word of this.
+    assert "not graded yet" not in text_of(page_of(course, "ben"))
+
+    grade_by_hand(course, "ann", 1.5)
+    assert feedback(course, "toy", show_progress=False)[1] == {}
+    text = text_of(page_of(course, "ann"))
+    assert "(Score: 4.5 / 5.0)" in text
+    assert "not graded yet" not in text
+
+    # Graded again, the points given by hand are kept for a second look.
+    grade(course, "toy", students=["ann"], again=True, sandboxed=False, show_progress=False)
+    assert "ann" in feedback(course, "toy", show_progress=False)[1]
+    feedback(course, "toy", unfinished=True, show_progress=False)
+    assert "Score: 1.5 / 2.0, not final yet" in text_of(page_of(course, "ann"))

@@ -74,3 +74,30 @@ def test_an_unfinished_page_says_what_is_not_graded_yet(course, capsys):
     assert "ann" in feedback(course, "toy", show_progress=False)[1]
     feedback(course, "toy", unfinished=True, show_progress=False)
     assert "Score: 1.5 / 2.0, not final yet" in text_of(page_of(course, "ann"))
+
+
+def test_an_empty_written_answer_is_noted_and_looked_for_in_added_cells(toy_course, capsys):
+    release = release_of(toy_course, "toy")
+    text = {"cell_type": "markdown", "metadata": {}, "source": "It is a product of equals."}
+    short = {**text, "source": "Nothing to say here"}
+    code = {**text, "cell_type": "code", "source": "# It is a product of equals."}
+    added = {"untouched": [short, code], "elsewhere": [text]}
+    for name, cells in added.items():
+        notebook = filled(release, {"square": RIGHT["square"]})
+        notebook["cells"] += cells
+        hand_in(toy_course, "toy", name, notebook)
+    hand_in(toy_course, "toy", "blank", filled(release, {**RIGHT, "written": " \n"}))
+    hand_in(toy_course, "toy", "written", filled(release, RIGHT))
+    assert main(["grade", "toy", "--no-sandbox", "--course", str(toy_course)]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    for name, by_hand, note in (
+        ("untouched", False, "written: written answer empty"),
+        ("elsewhere", True, "written: written answer empty, but a text cell was added"),
+        ("blank", True, "written: written answer empty"),
+        ("written", True, ""),
+    ):
+        assert ("+ by hand" in lines[name]) == by_hand, lines[name]
+        assert note in lines[name]
+        assert ("empty" in lines[name]) == bool(note)
+    waiting = {g.student.id for g in grades(Course(toy_course), "toy") if g.reason}
+    assert waiting == {"elsewhere", "blank", "written"}

@@ -10,12 +10,11 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from aelib.teach import students
-from aelib.teach.course import EXCHANGE_FILES, Course, printable, shortened, student_id
+from aelib.teach.course import EXCHANGE_FILES, Course, printable, shortened, student_id, superseded
 from aelib.teach.students import Student
 
 MOST_BYTES = 200 * 2**20  # of one file in a zip, unpacked; more is nobody's notebook
@@ -302,9 +301,7 @@ def place(
         (part / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, part / path)
     if target.is_dir():
-        aside = course.root / "superseded" / student / assignment
-        aside.mkdir(parents=True, exist_ok=True)
-        target.rename(aside / datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S-%f"))
+        superseded(course, target)
         result.changed.append(student)
     else:
         result.new.append(student)

@@ -22,6 +22,7 @@ from aelib.teach.course import (
     NbgraderError,
     convert,
     printable,
+    superseded,
     waiting,
     write,
 )
@@ -87,6 +88,9 @@ def feedback(
 ) -> tuple[list[Path], dict[str, str]]:
     """Write the feedback of every graded submission of an assignment.
 
+    An earlier page of a student who gets none now is moved to ``superseded/``: it is about other
+    points than those that count.
+
     Parameters
     ----------
     course : Course
@@ -115,9 +119,20 @@ def feedback(
             try:
                 written.append(feedback_of(course, assignment, student, unfinished=unfinished))
             except (restore.CannotGradeError, NbgraderError, OSError) as reason:
-                refused[student] = printable(str(reason))
+                refused[student] = printable(str(reason)) + set_aside(course, assignment, student)
             bar.update()
     return written, refused
+
+
+def set_aside(course: Course, assignment: str, student: str) -> str:
+    """Move what feedback a student got before out of the way; return what to say of it."""
+    earlier = course.root / "feedback" / student / assignment
+    if not earlier.is_dir():
+        return ""
+    try:
+        return f"; the earlier page is in {superseded(course, earlier).as_posix()}"
+    except OSError as reason:
+        return f"; the earlier page is still there ({printable(str(reason))}): do not hand it out"
 
 
 def ungraded(

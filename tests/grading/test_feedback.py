@@ -101,3 +101,18 @@ def test_an_empty_written_answer_is_noted_and_looked_for_in_added_cells(toy_cour
         assert ("empty" in lines[name]) == bool(note)
     waiting = {g.student.id for g in grades(Course(toy_course), "toy") if g.reason}
     assert waiting == {"elsewhere", "blank", "written"}
+
+
+def test_a_page_does_not_outlive_the_submission_that_it_is_about(course):
+    feedback(course, "toy", unfinished=True, show_progress=False)
+    earlier = page_of(course, "ben").read_bytes()
+    hand_in(course.root, "toy", "ben", filled(release_of(course.root, "toy"), RIGHT))
+    written, refused = feedback(course, "toy", unfinished=True, show_progress=False)
+    assert written == [page_of(course, "ann")]
+    said, _, place = refused["ben"].partition("; the earlier page is in ")
+    assert said == "handed in again since it was graded: grade it first"
+    assert place.startswith("superseded/ben/toy/")
+    assert (course.root / place / "toy.html").read_bytes() == earlier
+    assert not page_of(course, "ben").parent.exists()
+    # There is nothing to move the second time.
+    assert feedback(course, "toy", unfinished=True, show_progress=False)[1] == {"ben": said}

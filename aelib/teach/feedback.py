@@ -30,6 +30,7 @@ from aelib.teach.release import read
 from aelib.teach.restore import hidden_lines, is_test
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+HEADING = re.compile(r"^##? +(.+)$", re.MULTILINE)  # of a part of an assignment
 SCORE = re.compile(r"Score: -?[\d.]+ / [\d.]+")  # as nbgrader's template writes it
 
 
@@ -158,11 +159,39 @@ def ungraded(
         }
 
 
-def finished(html: str, assignment: str, open_cells: dict[str, tuple[float, bool]]) -> str:
-    """Return nbgrader's page with a language and a title, and no 0 for what nobody has read."""
+def headings(nb: NotebookNode) -> dict[str, str]:
+    """Return the heading above each cell that gives points, without the points in it."""
+    above = ""
+    found = {}
+    for cell in nb.cells:
+        if cell.cell_type == "markdown" and (lines := HEADING.findall(cell.source)):
+            above = re.sub(r" *\(\d+ points?\)$", "", plain_markdown(lines[-1]).strip())
+        settings = cell.metadata.get("nbgrader", {})
+        if settings.get("grade") and above:
+            found[settings["grade_id"]] = above
+    return found
+
+
+def finished(
+    html: str,
+    assignment: str,
+    parts: dict[str, str],
+    open_cells: dict[str, tuple[float, bool]],
+) -> str:
+    """Return nbgrader's page with a language, a title and telling links, and no 0 for the unread.
+
+    ``parts`` are the headings above the cells that give points, ``open_cells`` what `ungraded`
+    found.
+    """
     html = html.replace("<html>", '<html lang="en">', 1)
     title = f"<title>Feedback: {escape(assignment)}</title>"
     html = html.replace(f"<title>{assignment}</title>", title, 1)
+    # In nbgrader's contents all links to tests have the same words.
+    for name, part in parts.items():
+        for words, what in (("Test cell", name), ("Written response", "your answer"),
+                            ("Coding free-response", name)):  # fmt: skip
+            link = f'<a href="#{name}">'
+            html = html.replace(f"{link}{words}</a>", f"{link}{escape(part)}: {what}</a>", 1)
     for name, (_, earlier) in open_cells.items():
         # nbgrader shows a 0 in the contents and in the heading of the cell.
         for place in (f'<a href="#{name}">', f'<a name="{name}">'):
@@ -202,7 +231,8 @@ def feedback_of(course: Course, assignment: str, student: str, *, unfinished: bo
         ]
         convert(converter)
         page = Path(folder) / student / assignment / f"{assignment}.html"
-        html = finished(page.read_text(encoding="utf-8"), assignment, open_cells)
+        parts = headings(read(course.skeleton(assignment)))
+        html = finished(page.read_text(encoding="utf-8"), assignment, parts, open_cells)
         stamps = {
             name: page.with_name(name).read_text(encoding="utf-8", errors="replace")
             for name in EXCHANGE_FILES

@@ -3,14 +3,15 @@
 The submissions are a few harmless lines, so they run here without the sandbox.
 """
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from classroom import filled, hand_in, release_of
+from classroom import EXERCISES, filled, hand_in, release_of
 
 from aelib.teach.__main__ import main
 from aelib.teach.course import Course
 from aelib.teach.export import grades
-from aelib.teach.feedback import feedback
+from aelib.teach.feedback import feedback, headings
 from aelib.teach.grade import grade
 
 RIGHT = {"square": "def square(x):\n    return x * x", "written": "It is a product."}
@@ -116,3 +117,25 @@ def test_a_page_does_not_outlive_the_submission_that_it_is_about(course):
     assert not page_of(course, "ben").parent.exists()
     # There is nothing to move the second time.
     assert feedback(course, "toy", unfinished=True, show_progress=False)[1] == {"ben": said}
+
+
+def test_a_page_has_a_language_a_title_and_links_that_say_where_they_lead(course):
+    feedback(course, "toy", unfinished=True, show_progress=False)
+    page = BeautifulSoup(page_of(course, "ann").read_text(encoding="utf-8"), "html.parser")
+    assert page.html["lang"] == "en"
+    assert page.title.text == "Feedback: toy"
+    links = {link["href"]: link.text for link in page.find(id="toc").find_all("a")}
+    assert links == {
+        "#test-visible": "Squares: test-visible",
+        "#test-partial": "Squares: test-partial",
+        "#written": "Squares: your answer",
+    }
+
+
+def test_links_are_named_by_the_part_and_not_by_its_points():
+    nb = nbformat.read(EXERCISES / "delta" / "delta.ipynb", as_version=4)
+    found = headings(nb)
+    assert found["test-output-mean"] == "Part 3: the output delta"
+    assert found["test-together"] == "Part 6: the whole loss and its gradient"
+    assert found["written-answer"] == "Part 9: in your own words"
+    assert len(found) == 17

@@ -31,7 +31,7 @@ DAMAGED = (
 MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<file>[^/]*))?$")
 # Canvas: "lovelaceada_LATE_1234_56789_delta-1.ipynb"; it adds -1, -2 to later attempts.
 # What was typed into its form is "lovelaceada_1234_text.html".
-CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?:LATE_)?(?P<number>\d+)_(?:\d+_(?P<file>.+)|text\.html)$")
+CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<number>\d+)_(?:\d+_(?P<file>.+)|text\.html)$")
 
 
 class Collected(NamedTuple):
@@ -113,6 +113,10 @@ def collect(course: Course, assignment: str, source: Path) -> Collected:
                 # It says when something was handed in, and a student can have written it.
                 result.notes.append(f"{student.id}: {printable(wanted)} left out")
                 continue
+            if (match := CANVAS.match(first)) and match["late"]:
+                late = f"{student.id}: late (Canvas)"
+                if late not in result.notes:
+                    result.notes.append(late)
             files = groups.setdefault(student, {})
             if len(files) >= MOST_FILES:
                 left_out[student.id] += 1

@@ -97,11 +97,12 @@ def test_canvas_knows_its_students_by_number(course, tmp_path):
         tmp_path / "submissions.zip",
         {
             "lovelaceada_LATE_71_5001_toy-2.ipynb": "ada's",
+            "lovelaceada_LATE_71_5003_more.txt": "ada's too",
             "babbagejrcharles_72_5002_toy.ipynb": "charles's",
         },
     )
-    collect(course, "toy", path)
-    assert files_of(course, "ada17") == {"toy.ipynb": "ada's"}
+    assert collect(course, "toy", path).notes == ["ada17: late (Canvas)"]
+    assert files_of(course, "ada17") == {"more.txt": "ada's too", "toy.ipynb": "ada's"}
     assert files_of(course, "charles") == {"toy.ipynb": "charles's"}
 
 

@@ -14,7 +14,15 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from aelib.teach import students
-from aelib.teach.course import EXCHANGE_FILES, Course, printable, shortened, student_id, superseded
+from aelib.teach.course import (
+    EXCHANGE_FILES,
+    Course,
+    existing,
+    printable,
+    shortened,
+    student_id,
+    superseded,
+)
 from aelib.teach.students import Student
 
 MOST_BYTES = 200 * 2**20  # of one file in a zip, unpacked; more is nobody's notebook
@@ -31,7 +39,9 @@ DAMAGED = (
 MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<file>[^/]*))?$")
 # Canvas: "lovelaceada_LATE_1234_56789_delta-1.ipynb"; it adds -1, -2 to later attempts.
 # What was typed into its form is "lovelaceada_1234_text.html".
-CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<number>\d+)_(?:\d+_(?P<file>.+)|text\.html)$")
+CANVAS = re.compile(
+    r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<number>\d+)_(?:\d+_(?P<file>.+)|text\.html)$"
+)
 
 
 class Collected(NamedTuple):
@@ -76,14 +86,16 @@ def collect(course: Course, assignment: str, source: Path) -> Collected:
     Raises
     ------
     ValueError
-        If there is nothing there, or no such assignment.
+        If there is no submission in it, or no such assignment.
+    FileNotFoundError
+        If it is not there.
     """
     course.source(assignment)
     roster = students.of_course(course)
     result = Collected([], [], [], [], [])
     with tempfile.TemporaryDirectory(prefix="aelib-collect-") as temporary:
         unpacked = Path(temporary)
-        if source.is_dir():
+        if existing(source, "the zip or folder of submissions").is_dir():
             found = from_folder(source)
         elif zipfile.is_zipfile(source):
             found = from_zip(source, unpacked, result.notes)

@@ -143,6 +143,16 @@ class Course:
         return str(record["reason"])
 
 
+def existing(path: Path, what: str) -> Path:
+    """Return a path that somebody named; FileNotFoundError if nothing is there."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is not there: name {what} by its path, or put it into the folder in which you "
+            "are, the course's folder"
+        )
+    return path
+
+
 def superseded(course: Course, folder: Path) -> Path:
     """Move a folder ``KIND/S/A`` to ``superseded/S/A/``; return where in the course it is then."""
     kind, student, assignment = folder.relative_to(course.root).parts

@@ -180,7 +180,7 @@ def run_students(given: argparse.Namespace) -> int:
 
 def run_release(given: argparse.Namespace) -> int:
     """Make the student version of an assignment."""
-    print("Running your source and the release, which can take a few minutes ...", flush=True)
+    print("Running your source with its own solutions ...", flush=True)
     path = release(Course(given.course), given.assignment)
     print(f"The source reaches full marks, the release gives nothing away. Hand out\n{path}")
     return 0

@@ -99,7 +99,13 @@ def parser() -> argparse.ArgumentParser:
     publish.add_argument("sources", type=Path, help="a folder that holds NAME/NAME.ipynb")
     publish.add_argument("folder", type=Path, help="where NAME.ipynb is to be written")
 
-    command("feedback", "write what each student gets back")
+    back = command("feedback", "write what each student gets back")
+    back.add_argument(
+        "--unfinished",
+        action="store_true",
+        help="write also the pages of those whose written answers wait to be graded, with the "
+        "points so far",
+    )
 
     give = command("export", "write the grades as CSV")
     give.add_argument("--format", choices=FORMATS, default="nbgrader", help="whose columns")
@@ -174,6 +180,7 @@ def run_students(given: argparse.Namespace) -> int:
 
 def run_release(given: argparse.Namespace) -> int:
     """Make the student version of an assignment."""
+    print("Running your source with its own solutions ...", flush=True)
     path = release(Course(given.course), given.assignment)
     print(f"The source reaches full marks, the release gives nothing away. Hand out\n{path}")
     return 0
@@ -218,7 +225,7 @@ def run_grade(given: argparse.Namespace) -> int:
 
 def run_feedback(given: argparse.Namespace) -> int:
     """Write what each student gets back."""
-    written, refused = feedback(Course(given.course), given.assignment)
+    written, refused = feedback(Course(given.course), given.assignment, unfinished=given.unfinished)
     for student, reason in refused.items():
         print(f"{student:24s} no feedback: {reason}")
     print(f"{len(written)} written, under feedback/STUDENT/{given.assignment}/.")

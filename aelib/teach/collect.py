@@ -10,12 +10,19 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from aelib.teach import students
-from aelib.teach.course import EXCHANGE_FILES, Course, printable, shortened, student_id
+from aelib.teach.course import (
+    EXCHANGE_FILES,
+    Course,
+    existing,
+    printable,
+    shortened,
+    student_id,
+    superseded,
+)
 from aelib.teach.students import Student
 
 MOST_BYTES = 200 * 2**20  # of one file in a zip, unpacked; more is nobody's notebook
@@ -32,7 +39,9 @@ DAMAGED = (
 MOODLE = re.compile(r"^(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<file>[^/]*))?$")
 # Canvas: "lovelaceada_LATE_1234_56789_delta-1.ipynb"; it adds -1, -2 to later attempts.
 # What was typed into its form is "lovelaceada_1234_text.html".
-CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?:LATE_)?(?P<number>\d+)_(?:\d+_(?P<file>.+)|text\.html)$")
+CANVAS = re.compile(
+    r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<number>\d+)_(?:\d+_(?P<file>.+)|text\.html)$"
+)
 
 
 class Collected(NamedTuple):
@@ -77,14 +86,16 @@ def collect(course: Course, assignment: str, source: Path) -> Collected:
     Raises
     ------
     ValueError
-        If there is nothing there, or no such assignment.
+        If there is no submission in it, or no such assignment.
+    FileNotFoundError
+        If it is not there.
     """
     course.source(assignment)
     roster = students.of_course(course)
     result = Collected([], [], [], [], [])
     with tempfile.TemporaryDirectory(prefix="aelib-collect-") as temporary:
         unpacked = Path(temporary)
-        if source.is_dir():
+        if existing(source, "the zip or folder of submissions").is_dir():
             found = from_folder(source)
         elif zipfile.is_zipfile(source):
             found = from_zip(source, unpacked, result.notes)
@@ -114,6 +125,10 @@ def collect(course: Course, assignment: str, source: Path) -> Collected:
                 # It says when something was handed in, and a student can have written it.
                 result.notes.append(f"{student.id}: {printable(wanted)} left out")
                 continue
+            if (match := CANVAS.match(first)) and match["late"]:
+                late = f"{student.id}: late (Canvas)"
+                if late not in result.notes:
+                    result.notes.append(late)
             files = groups.setdefault(student, {})
             if len(files) >= MOST_FILES:
                 left_out[student.id] += 1
@@ -302,9 +317,7 @@ def place(
         (part / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, part / path)
     if target.is_dir():
-        aside = course.root / "superseded" / student / assignment
-        aside.mkdir(parents=True, exist_ok=True)
-        target.rename(aside / datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S-%f"))
+        superseded(course, target)
         result.changed.append(student)
     else:
         result.new.append(student)

@@ -9,7 +9,7 @@
       release/A/A.ipynb      what students get
       skeleton/A/A.ipynb     the release with its hidden tests still in it: what grading starts from
       submitted/S/A/         what student S handed in, as it came
-      superseded/S/A/N/      what S had handed in before
+      superseded/S/A/N/      what S had handed in before, and feedback that no longer holds
       executed/S/A/A.ipynb   brought back onto the skeleton, and run
       autograded/S/A/        nbgrader's record of it
       grading/A/S.json       how the grading of S went
@@ -24,6 +24,7 @@ import re
 import sys
 import unicodedata
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,33 @@ class Course:
         if record.get("content") != content_of(self.root / "submitted" / student / assignment):
             return "handed in again since it was graded: grade it first"
         return str(record["reason"])
+
+
+def existing(path: Path, what: str) -> Path:
+    """Return a path that somebody named; FileNotFoundError if nothing is there."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is not there: name {what} by its path, or put it into the folder in which you "
+            "are, the course's folder"
+        )
+    return path
+
+
+def superseded(course: Course, folder: Path) -> Path:
+    """Move a folder ``KIND/S/A`` to ``superseded/S/A/``; return where in the course it is then."""
+    kind, student, assignment = folder.relative_to(course.root).parts
+    when = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S-%f")
+    aside = Path(
+        "superseded", student, assignment, when + ("" if kind == "submitted" else f"-{kind}")
+    )
+    (course.root / aside).parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(course.root / aside)
+    return aside
+
+
+def waiting(submission: Any) -> str:
+    """Say what of a submission in the gradebook waits for a person; empty if nothing does."""
+    return "written answers wait to be graded" if submission.needs_manual_grade else ""
 
 
 class NbgraderError(Exception):

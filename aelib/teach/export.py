@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from nbgrader.api import MissingEntry
 
 from aelib.teach import students
-from aelib.teach.course import Course, student_id, write
+from aelib.teach.course import Course, existing, student_id, waiting, write
 from aelib.teach.students import Student
 
 FORMATS = ("nbgrader", "canvas", "moodle")
@@ -84,15 +84,14 @@ def grades(course: Course, assignment: str, *, unfinished: bool = False) -> list
                 continue
             penalty = float(submission.late_submission_penalty or 0.0)
             raw = float(submission.score)
-            waiting = bool(submission.needs_manual_grade)
-            shown = not waiting or unfinished
+            reason = waiting(submission)
             found.append(
                 empty._replace(
-                    score=max(0.0, raw - penalty) if shown else None,
+                    score=max(0.0, raw - penalty) if unfinished or not reason else None,
                     raw=raw,
                     penalty=penalty,
                     timestamp=str(submission.timestamp or ""),
-                    reason="written answers wait to be graded" if waiting else "",
+                    reason=reason,
                 )
             )
     return found
@@ -134,6 +133,8 @@ def export(
     ------
     ValueError
         If the columns are unknown, or the template has no column to know students or put grades in.
+    FileNotFoundError
+        If the template is not there.
     """
     if columns not in FORMATS:
         raise ValueError(f"columns must be one of {FORMATS}, got {columns!r}")
@@ -212,7 +213,9 @@ def moodle_row(assignment: str, grade: Grade) -> dict[str, Any]:
 def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> str:
     """Return a downloaded file with the grades filled in; everything else as it is."""
     try:
-        with template.open(encoding="utf-8-sig", newline="") as file:
+        with existing(template, "the downloaded file").open(
+            encoding="utf-8-sig", newline=""
+        ) as file:
             rows = list(csv.reader(file))
     except UnicodeDecodeError as reason:
         raise ValueError(f"{template.name} is not UTF-8 text: save it as CSV UTF-8") from reason

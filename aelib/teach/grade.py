@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import nbformat
 from filelock import FileLock, Timeout
 from nbformat import NotebookNode
+from nbgrader.api import MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
@@ -123,7 +124,8 @@ def grade(
     Raises
     ------
     ValueError
-        If the assignment was not released, or a student has no submission.
+        If the assignment was not released or is not in the gradebook, or a student has no
+        submission.
     RuntimeError
         If there is no working sandbox and one is wanted, or this course is being graded already.
     KeyboardInterrupt
@@ -134,6 +136,7 @@ def grade(
     if sandboxed and (complaint := sandbox.complaint()):
         raise RuntimeError(complaint)
     course.skeleton(assignment)
+    in_gradebook(course, assignment)  # before anything runs for which there is no place
     submissions = course.submissions(assignment)
     if students is not None:
         unknown = sorted(set(students) - set(submissions))
@@ -155,6 +158,20 @@ def grade(
     return Summary(sorted(outcomes), unchanged, time.monotonic() - begun)
 
 
+def in_gradebook(course: Course, assignment: str) -> set[str]:
+    """Return whose submissions the gradebook knows; ValueError if not even the assignment."""
+    with course.gradebook() as gradebook:
+        try:
+            gradebook.find_assignment(assignment)
+        except MissingEntry:
+            raise ValueError(
+                f"assignment {assignment!r} is not in the gradebook, which was lost or replaced "
+                "since its release: put gradebook.db back, or run `python -m aelib.teach release "
+                f"{assignment}` again"
+            ) from None
+        return {found.student.id for found in gradebook.assignment_submissions(assignment)}
+
+
 def grade_all(
     course: Course, assignment: str, submissions: dict[str, Path], jobs: int, sandboxed: bool,
     limits: Limits, *, again: bool, show_progress: bool,
@@ -164,12 +181,16 @@ def grade_all(
     rules = fingerprint(skeleton_path, *[str(value) for value in limits])
     contents = {student: content_of(folder) for student, folder in submissions.items()}
     keys = {student: f"{rules}-{content}" for student, content in contents.items() if content}
+    records = {student: course.record(assignment, student) for student in submissions}
+    kept = in_gradebook(course, assignment)
     todo = [
         student
         for student in submissions
         if again
         or student not in keys
-        or course.record(assignment, student).get("key") != keys[student]
+        or records[student].get("key") != keys[student]
+        # Graded, and then the gradebook was lost.
+        or not (student in kept or records[student].get("reason"))
     ]
     skeleton = read(skeleton_path)
     outcomes = []

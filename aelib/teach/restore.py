@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 
 MOST_BYTES = 20 * 2**20
 MOST_CELLS = 2000
+FEWEST_LETTERS = 20  # of an added text cell that may be an answer in the wrong place
 MOST_PICTURES = 8 * 2**20  # of one answer, as text
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
@@ -145,7 +146,7 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
         student added stands behind the cell that it stood behind. Of two copies of a cell the
         first counts.
     notes : list of str
-        What was missing, doubled or changed, a cell each.
+        What was missing, doubled, changed or empty, a cell each.
     """
     whole = copy.deepcopy(skeleton)
     known: dict[str, int] = {}
@@ -180,10 +181,37 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
         for index, cell in enumerate(whole.cells)
         if index not in seen and (is_answer(cell) or is_test(cell))
     ]
+    extras = [extra for cells in added.values() for extra in cells]
+    notes += empty_answers(skeleton, whole, extras)
     whole.cells = added.get(-1, []) + [
         piece for index, cell in enumerate(whole.cells) for piece in [cell, *added.get(index, [])]
     ]
     return whole, notes
+
+
+def empty_answers(
+    skeleton: NotebookNode, whole: NotebookNode, extras: list[NotebookNode]
+) -> list[str]:
+    """Return a note for each written answer without a word in it; call before cells are added.
+
+    nbgrader gives 0 points for a written answer that is as it was released. If there is a text cell
+    that the student added, the answer may stand there, and a person looks at it.
+    """
+    elsewhere = any(
+        extra.cell_type == "markdown" and len(extra.source.strip()) >= FEWEST_LETTERS
+        for extra in extras
+    )
+    notes = []
+    for released, cell in zip(skeleton.cells, whole.cells, strict=True):
+        if not is_written(cell) or cell.source.strip() not in ("", released.source.strip()):
+            continue
+        note = f"{label(cell)}: written answer empty"
+        if elsewhere:
+            # By this checksum nbgrader knows that nothing was written.
+            cell.metadata.nbgrader.pop("checksum", None)
+            note += ", but a text cell was added: see whether the answer is there"
+        notes.append(note)
+    return notes
 
 
 def label(cell: NotebookNode) -> str:
@@ -195,6 +223,11 @@ def label(cell: NotebookNode) -> str:
 def is_answer(cell: NotebookNode) -> bool:
     """Say whether the student writes in this cell."""
     return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def is_written(cell: NotebookNode) -> bool:
+    """Say whether the student writes in this cell, and a person gives points for it."""
+    return is_answer(cell) and bool(cell.metadata.nbgrader.get("grade"))
 
 
 def is_test(cell: NotebookNode) -> bool:

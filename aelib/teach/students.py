@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import NamedTuple
 
-from aelib.teach.course import Course, student_id
+from aelib.teach.course import Course, existing, student_id
 
 # The columns of plain lists, of Canvas's gradebook and of Moodle's participants, in small letters.
 ID = ("id", "student_id", "id number", "sis login id", "sis user id", "username")
@@ -52,9 +52,11 @@ def read_list(path: Path) -> list[Student]:
     ValueError
         If it is not UTF-8, no column holds something to know a student by, or two students share an
         id.
+    FileNotFoundError
+        If it is not there.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with existing(path, "the class list").open(encoding="utf-8-sig", newline="") as file:
             rows = [{(k or "").strip(): v or "" for k, v in row.items() if isinstance(v, str)}
                     for row in csv.DictReader(file)]  # fmt: skip
     except UnicodeDecodeError as reason:

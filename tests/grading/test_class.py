@@ -460,7 +460,7 @@ def test_a_grade_that_is_not_there_is_empty_and_says_why(room, tmp_path):
 def test_feedback_shows_no_hidden_test_and_runs_no_script(room):
     from bs4 import BeautifulSoup
 
-    written, refused = feedback(Course(room["course"]), "delta")
+    written, refused = feedback(Course(room["course"]), "delta", unfinished=True)
     ungraded = {student(n, room) for n, case in room["everyone"].items() if case.reason}
     assert set(refused) == ungraded
     source = json.loads((EXERCISES / "delta" / "delta.ipynb").read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ import pytest
 from classroom import filled, release_of
 
 from aelib.teach import students
+from aelib.teach.__main__ import main
 from aelib.teach.collect import collect
 from aelib.teach.course import Course
 from aelib.teach.students import Student
@@ -97,11 +98,12 @@ def test_canvas_knows_its_students_by_number(course, tmp_path):
         tmp_path / "submissions.zip",
         {
             "lovelaceada_LATE_71_5001_toy-2.ipynb": "ada's",
+            "lovelaceada_LATE_71_5003_more.txt": "ada's too",
             "babbagejrcharles_72_5002_toy.ipynb": "charles's",
         },
     )
-    collect(course, "toy", path)
-    assert files_of(course, "ada17") == {"toy.ipynb": "ada's"}
+    assert collect(course, "toy", path).notes == ["ada17: late (Canvas)"]
+    assert files_of(course, "ada17") == {"more.txt": "ada's too", "toy.ipynb": "ada's"}
     assert files_of(course, "charles") == {"toy.ipynb": "charles's"}
 
 
@@ -175,6 +177,8 @@ def test_what_is_no_submission_is_refused(course, tmp_path):
     text.write_text("hello")
     with pytest.raises(ValueError, match="neither a folder nor a zip"):
         collect(course, "toy", text)
+    with pytest.raises(FileNotFoundError, match=r"gone\.zip is not there: name the zip or folder"):
+        collect(course, "toy", tmp_path / "gone.zip")
     with pytest.raises(ValueError, match="assignments here"):
         collect(course, "nothing", tmp_path / "empty")
 
@@ -193,6 +197,12 @@ def test_a_class_list_that_cannot_be_read_says_why(tmp_path, text, message):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         students.read_list(path)
+
+
+def test_a_class_list_that_is_not_there_says_where_it_is_looked_for(course, capsys):
+    assert main(["students", "gone.csv", "--course", str(course.root)]) == 2
+    said = capsys.readouterr().err
+    assert "gone.csv is not there: name the class list by its path, or put it into" in said
 
 
 def test_a_class_list_in_another_encoding_says_what_to_do(tmp_path):

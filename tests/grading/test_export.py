@@ -110,6 +110,10 @@ def test_what_cannot_be_exported_says_why(course, tmp_path):
     with pytest.raises(ValueError, match="one column for the grades of 'toy'"):
         export(course, "toy", tmp_path / "out.csv", columns="canvas", template=wrong)
     assert not (tmp_path / "out.csv").exists()
+    with pytest.raises(FileNotFoundError, match=r"gone\.csv is not there: name the downloaded"):
+        export(
+            course, "toy", tmp_path / "out.csv", columns="canvas", template=tmp_path / "gone.csv"
+        )
     with pytest.raises(ValueError, match="columns must be one of"):
         export(course, "toy", tmp_path / "out.csv", columns="blackboard")
     with pytest.raises(ValueError, match="not been released"):

@@ -33,6 +33,27 @@ def test_a_class_without_a_sandbox_is_refused(toy_course, monkeypatch, capsys):
     assert score(toy_course, "toy", "ann")["test-partial"] == (2.0, 2.0)
 
 
+def test_a_lost_gradebook_is_noticed_before_anything_runs(toy_course):
+    # Without the sandbox: what is handed in is harmless.
+    release = release_of(toy_course, "toy")
+    hand_in(toy_course, "toy", "ann", filled(release, RIGHT))
+    hand_in(toy_course, "toy", "cy", {"cells": []})
+    course = Course(toy_course)
+    grade(course, "toy", sandboxed=False, show_progress=False)
+    (toy_course / "gradebook.db").unlink()
+    executed = toy_course / "executed" / "ann" / "toy" / "toy.ipynb"
+    before = executed.stat().st_mtime_ns
+    with pytest.raises(ValueError, match="'toy' is not in the gradebook"):
+        grade(course, "toy", sandboxed=False, show_progress=False)
+    assert executed.stat().st_mtime_ns == before
+    # Released again, all that had a grade get it anew, though nothing of theirs has changed.
+    assert main(["release", "toy", "--course", str(toy_course)]) == 0
+    summary = grade(course, "toy", sandboxed=False, show_progress=False)
+    assert [outcome.student for outcome in summary.outcomes] == ["ann"]
+    assert summary.unchanged == ["cy"]
+    assert score(toy_course, "toy", "ann")["test-partial"] == (2.0, 2.0)
+
+
 def test_only_what_changed_is_graded_again(toy_course, sandboxed):
     release = release_of(toy_course, "toy")
     for name in ("ann", "ben"):

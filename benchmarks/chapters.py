@@ -54,7 +54,7 @@ def measure(path: Path, folder: Path) -> dict[str, str]:
     return {
         "Chapter": f"{int(path.stem[:2])} · {title[2:]}",
         "Seconds": f"{seconds:.0f}",
-        "of processor time": f"{client.cpu_seconds:.0f}",
+        "Processor seconds": f"{client.cpu_seconds:.0f}",
         "Memory (MB)": f"{client.peak_mb:.0f}",
     }
 
@@ -78,7 +78,7 @@ def main() -> None:
         for path in tqdm(CHAPTERS, unit="chapter", disable=False):
             rows.append(measure(path, Path(folder)))
     total = {"Chapter": "All"}
-    for name in ("Seconds", "of processor time"):
+    for name in ("Seconds", "Processor seconds"):
         total[name] = str(sum(int(row[name]) for row in rows))
     total["Memory (MB)"] = str(max(int(row["Memory (MB)"]) for row in rows))
     write(HERE / "chapters.csv", [*rows, total])

@@ -168,7 +168,8 @@ def table(pages: dict[str, Any]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = list(BARS["desktop"])
-    writer.writerow(["Page", *(name.capitalize() for name in names), "kB transferred"])
+    heads = ["SEO" if name == "seo" else name.capitalize() for name in names]
+    writer.writerow(["Page", *heads, "kB transferred"])
     for page in PAGES:
         desktop, mobile = (pages[f"{page} {preset}"] for preset in BARS)
         scores = [f"{desktop['scores'][name]:.0f} / {mobile['scores'][name]:.0f}" for name in names]

@@ -1,7 +1,7 @@
 r"""A sparse autoencoder whose decoder is a dictionary of directions: what its kinds share.
 
 .. math::
-    z = (x - b^2)\, W^1 + b^1, \qquad a = f(z), \qquad \hat x = a W^2 + b^2
+    z = (x - b^2)\, W^1 + b^1, \qquad a = \varphi(z), \qquad \hat x = a W^2 + b^2
 
 The decoder is linear, and its bias is taken off the input before the encoder sees it. So this bias
 acts at two places, and its gradient is a sum of two terms:

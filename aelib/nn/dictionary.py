@@ -16,7 +16,7 @@ class Dictionary(nn.Module):
     r"""A sparse autoencoder with a linear decoder, whose weight is a dictionary of directions.
 
     .. math::
-        z = (x - b^2)\, W^1 + b^1, \qquad a = f(z), \qquad \hat x = a W^2 + b^2
+        z = (x - b^2)\, W^1 + b^1, \qquad a = \varphi(z), \qquad \hat x = a W^2 + b^2
 
     Row j of :math:`W^2` is the direction :math:`d_j` of unit j, and :math:`a_j` says how much of it
     is in x.
@@ -28,7 +28,7 @@ class Dictionary(nn.Module):
     n_hidden : int
         The number h of units, as a rule greater than n.
     activation : torch.nn.Module, optional
-        The function f: `TopK`, `BatchTopK` or `JumpReLU`; `torch.nn.ReLU` if None.
+        The function :math:`\varphi`: `TopK`, `BatchTopK` or `JumpReLU`; `torch.nn.ReLU` if None.
     generator : torch.Generator, optional
         Where the starting directions come from; torch's own generator if None.
     dtype : torch.dtype, optional
@@ -40,7 +40,7 @@ class Dictionary(nn.Module):
         The two layers. Their ``weight`` is (out, in): :math:`d_j` is column j of
         ``decoder.weight``, and ``decoder.bias`` is :math:`b^2`, which the encoder subtracts.
     activation : torch.nn.Module
-        The function f.
+        The function :math:`\varphi`.
     steps_since_active : Tensor, shape (h,)
         How many training steps ago each unit was last active for any sample: 0 if it was in the
         last one. A forward pass counts as a step in training mode with gradients enabled, as it

@@ -139,6 +139,8 @@ def sums(
     slope_rows = None if slope is None else in_every_row(slope, m)
     decoder_weight = parameters.decoder_weight(params)
     minus_decoder = -decoder_weight
+    # Row after row in memory: a product with few columns is a third faster than with a view.
+    way_back = np.ascontiguousarray(decoder_weight.T)
     a, delta, u_room = (np.empty((min(m, ROWS), h), x.dtype) for _ in range(3))
     x_hat, v = (np.empty((min(m, ROWS), n), x.dtype) for _ in range(2))
     grad = {
@@ -176,7 +178,7 @@ def sums(
         error += 0.5 * float(np.einsum("ij,ij->i", delta_out, delta_out).sum(dtype=np.float64))
         if decoder == "sigmoid":
             delta_out *= v_k
-        np.matmul(delta_out, decoder_weight.T, out=delta_k)
+        np.matmul(delta_out, way_back, out=delta_k)
         if slope_rows is not None:
             delta_k += slope_rows[rows]
         # In this order, because u alone may be too large to multiply by.

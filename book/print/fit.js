@@ -44,7 +44,7 @@
   }
   // What is short is kept whole; what is long may run over to the next page.
   for (const table of document.querySelectorAll("table")) {
-    if (table.rows.length > 20) table.classList.add("long");
+    if (table.rows.length > 8) table.classList.add("long");
   }
   for (const pre of document.querySelectorAll("pre")) {
     if (pre.children.length > 14) pre.classList.add("long");

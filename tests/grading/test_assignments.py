@@ -86,8 +86,10 @@ def test_everybody_gets_feedback_and_no_hidden_test_with_it(room):
     assert len(hidden) > 20
     everybody = ["right", "blank", *(f"form-{k}" for k in range(0, len(forms(name)), 6))]
     for student in everybody:
-        page = feedback_of(Course(course), name, student)
+        page = feedback_of(Course(course), name, student, unfinished=True)
         text = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").get_text()
+        # Whoever wrote an answer sees no 0 for it before a person has read it.
+        assert ("not graded yet" in text) == (student != "blank"), student
         graded = nbformat.read(course / "executed" / student / name / f"{name}.ipynb", as_version=4)
         own = "\n".join(without_hidden(cell.source) for cell in graded.cells)
         assert not [line for line in hidden if line in text and line not in own], student

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from aelib import whole
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 COMMAND = str(Path(sys.executable).with_name("jupyter-book"))
@@ -66,9 +68,7 @@ def main() -> None:
     writer = csv.DictWriter(text, ["To", "Seconds"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    part = HERE / "book.csv.part"
-    part.write_text(text.getvalue(), encoding="utf-8")
-    os.replace(part, HERE / "book.csv")
+    whole.write(HERE / "book.csv", text.getvalue())
     print(text.getvalue())
 
 

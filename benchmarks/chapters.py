@@ -20,6 +20,8 @@ import psutil
 from nbclient import NotebookClient
 from tqdm import tqdm
 
+from aelib import whole
+
 HERE = Path(__file__).resolve().parent
 CHAPTERS = sorted((HERE.parent / "notebooks").glob("*.ipynb"))
 PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "torch", "sympy", "anywidget",
@@ -60,14 +62,12 @@ def measure(path: Path, folder: Path) -> dict[str, str]:
 
 
 def write(path: Path, rows: list[dict[str, str]]) -> None:
-    """Write a table so that it is there whole or not at all."""
+    """Write a table with the names of the columns on top."""
     text = io.StringIO()
     table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
-    part = path.with_suffix(".part")
-    part.write_text(text.getvalue(), encoding="utf-8")
-    os.replace(part, path)
+    whole.write(path, text.getvalue())
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ from joblib import Parallel, delayed
 from torch import Tensor
 from tqdm import tqdm
 
-from aelib import dictionary, nn, superposition
+from aelib import dictionary, nn, superposition, whole
 from aelib.validate import Array
 
 OUT = Path(__file__).resolve().parent.parent / "aelib" / "stored" / "frontier.json"
@@ -286,15 +286,13 @@ def main() -> None:
 
 
 def write(path: Path, result: dict[str, Any]) -> None:
-    """Save under another name first, so that nothing is ever half-written."""
-    part = path.with_suffix(".part")
+    """Save the points and the trials, each on a line of its own."""
     lines = ",\n    ".join(json.dumps(point) for point in result["points"])
     settings = json.dumps({**result["settings"], "trials": []}, indent=2).replace("\n", "\n  ")
     trials = ",\n      ".join(json.dumps(trial) for trial in result["settings"]["trials"])
     settings = settings.replace('"trials": []', f'"trials": [\n      {trials}\n    ]')
     text = f'{{\n  "settings": {settings},\n  "points": [\n    {lines}\n  ]\n}}\n'
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    whole.write(path, text)
 
 
 if __name__ == "__main__":

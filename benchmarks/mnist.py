@@ -14,17 +14,17 @@ Writes benchmarks/mnist.json, and a picture of the features to book/images/mnist
 """
 
 import argparse
+import io
 import json
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.linear_model import LogisticRegression
 
-from aelib import byhand, data, plots
+from aelib import byhand, data, plots, whole
 from aelib.validate import Array
 
 HERE = Path(__file__).resolve().parent
@@ -113,15 +113,10 @@ def draw_features(params: byhand.Params, path: Path) -> None:
     with plt.style.context("aelib.book"):
         fig, ax = plt.subplots(figsize=(6.4, 6.4))
         plots.filters(params["encoder_weight"][:, :100], ax=ax)
-        write(path, lambda part: fig.savefig(part, dpi=110, format="png"))
+        drawn = io.BytesIO()
+        fig.savefig(drawn, dpi=110, format="png")
         plt.close(fig)
-
-
-def write(path: Path, save: Any) -> None:
-    """Save under another name first, so that nothing is ever half-written."""
-    part = path.with_suffix(".part")
-    save(part)
-    os.replace(part, path)
+    whole.write(path, drawn.getvalue())
 
 
 def main() -> None:
@@ -159,7 +154,7 @@ def main() -> None:
         result = {"data": what, "settings": SETTINGS, "seeds": seed + 1, "accuracy": runs}
         # After every seed, so that an interrupted run keeps what it has.
         text = json.dumps(result, indent=2) + "\n"
-        write(options.out, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+        whole.write(options.out, text)
 
     print(
         f"\n{'':20s}{'accuracy':>10s}{'lowest':>10s}{'highest':>10s}   over {options.seeds} seeds"

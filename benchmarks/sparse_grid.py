@@ -12,14 +12,13 @@ patches (8 bits) and the relative error on patches that were not trained on.
 
 import argparse
 import json
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aelib import byhand, data, sparsity
+from aelib import byhand, data, sparsity, whole
 from aelib.validate import Array
 from aelib.widgets.packing import pack
 
@@ -108,9 +107,7 @@ def main() -> None:
     strong = np.argsort(contrast)[-len(held_out) // 5 :]
     shown = held_out[strong[:: len(strong) // 6][:6]]
     result = {"settings": SETTINGS, **run(x, held_out, shown, SETTINGS["iterations"])}
-    part = options.out.with_suffix(".part")
-    part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, options.out)
+    whole.write(options.out, json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from matplotlib import pyplot as plt
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from aelib import byhand, data, nn
+from aelib import byhand, data, nn, whole
 
 HERE = Path(__file__).resolve().parent
 SHAPES = ((64, 25), (784, 196), (784, 1024))
@@ -323,13 +323,6 @@ def small_batches(rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
-
-
 def table(found: dict[str, Any]) -> str:
     """Return the table of the status page."""
     rows = [
@@ -371,10 +364,10 @@ def draw(found: dict[str, Any], path: Path) -> None:
         axes[0].set_ylabel("inputs → hidden units")
         axes[0].invert_yaxis()
         fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-        part = path.with_suffix(".part")
-        fig.savefig(part, dpi=130, format="png")
+        drawn = io.BytesIO()
+        fig.savefig(drawn, dpi=130, format="png")
         plt.close(fig)
-    os.replace(part, path)
+    whole.write(path, drawn.getvalue())
 
 
 def main() -> None:
@@ -395,8 +388,8 @@ def main() -> None:
     }
     for name, measure in tqdm(parts.items(), desc="measuring", unit="part"):
         found[name] = measure()
-    write(HERE / "speed.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    write(HERE / "speed.csv", table(found))
+    whole.write(HERE / "speed.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    whole.write(HERE / "speed.csv", table(found))
     draw(found, HERE.parent / "book/images/speed.png")
     print(json.dumps(found, indent=1, ensure_ascii=False))
 

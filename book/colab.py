@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from aelib import whole
+
 ROOT = Path(__file__).resolve().parents[1]
 GUARD = """\
 import sys
@@ -53,9 +55,7 @@ def update(root: Path, check: bool = False) -> list[str]:
             continue
         stale.append(path.name)
         if not check:
-            new = path.with_suffix(".new")
-            new.write_text(after, encoding="utf-8")
-            new.replace(path)
+            whole.write(path, after)
     return stale
 
 

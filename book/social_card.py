@@ -6,7 +6,6 @@ Draws an autoencoder with one active unit in a wide hidden layer, beside the boo
 writes book/_static/social-card.png.
 """
 
-import os
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,8 @@ from PIL import Image
 
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
+
+from aelib import whole
 
 TARGET = Path(__file__).resolve().parent / "_static" / "social-card.png"
 INK, LINE, UNIT, ACTIVE = "#0b3c5d", "#4d7fa3", "#8fd0f5", "#ff9a4d"
@@ -52,9 +53,9 @@ def main() -> None:
     )  # fmt: skip
     drawn = BytesIO()
     figure.savefig(drawn, format="png")
-    part = TARGET.with_suffix(".part")
-    Image.open(drawn).convert("RGB").quantize(128).save(part, "PNG", optimize=True)
-    os.replace(part, TARGET)
+    card = BytesIO()
+    Image.open(drawn).convert("RGB").quantize(128).save(card, "PNG", optimize=True)
+    whole.write(TARGET, card.getvalue())
 
 
 if __name__ == "__main__":

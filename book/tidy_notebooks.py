@@ -6,11 +6,12 @@ How a kernel cuts its printed text into pieces is a matter of timing, and its ve
 the machine. So neighbouring pieces are joined, and the version is left out.
 """
 
-import os
 import sys
 from pathlib import Path
 
 import nbformat
+
+from aelib import whole
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
@@ -33,9 +34,7 @@ def main() -> None:
     for path in map(Path, sys.argv[1:]):
         notebook = nbformat.read(path, as_version=4)
         tidy(notebook)
-        part = path.with_suffix(".part")
-        nbformat.write(notebook, part)
-        os.replace(part, path)
+        whole.write(path, nbformat.writes(notebook) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import gzip
 import re
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlparse
 from xml.etree import ElementTree
@@ -11,13 +10,11 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
+from built_book import HTML, ROOT
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-import page_head  # noqa: E402
+import page_head
 
 
 @pytest.fixture

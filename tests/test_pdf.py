@@ -5,14 +5,12 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pypdf
 import pytest
 import yaml
+from built_book import HTML, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
 PROGRAM = ROOT / "book" / "print" / "make_pdf.py"
 PAGES = [
     "book/notation",

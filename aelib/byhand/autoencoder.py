@@ -56,7 +56,7 @@ def encode(params: Params, x: Array) -> Array:
     """
     params = parameters.check(params)
     x = parameters.check_data(params, "x", x)
-    activation: Array = expit(x @ params["encoder_weight"] + params["encoder_bias"])
+    activation: Array = expit(preactivation(params, x))
     return activation
 
 
@@ -86,17 +86,20 @@ def decode(params: Params, activation: Array, *, decoder: str = "sigmoid") -> Ar
     validate.choose_decoder(decoder)
     weight = parameters.decoder_weight(params)
     a = validate.samples("activation", activation, n_columns=len(weight))
-    if a.dtype != weight.dtype:
-        raise TypeError(
-            f"activation is {a.dtype} but params are {weight.dtype}; convert one of them"
-        )
+    a = parameters.check_dtype(weight, "activation", a)
     z = a @ weight + params["decoder_bias"]
     return expit(z) if decoder == "sigmoid" else z
 
 
+def preactivation(params: Params, x: Array) -> Array:
+    r"""Return :math:`z = x W^1 + b^1`, shape (m, h); the arguments are taken as checked."""
+    z: Array = x @ params["encoder_weight"] + params["encoder_bias"]
+    return z
+
+
 def forward(params: Params, x: Array, decoder: str) -> Layers:
     """Run the network and keep every layer; the arguments are taken as checked."""
-    z_hidden = x @ params["encoder_weight"] + params["encoder_bias"]
+    z_hidden = preactivation(params, x)
     activation = expit(z_hidden)
     z_out = activation @ parameters.decoder_weight(params) + params["decoder_bias"]
     return Layers(z_hidden, activation, z_out, expit(z_out) if decoder == "sigmoid" else z_out)
@@ -153,14 +156,9 @@ def parameter_gradient(
     if "decoder_weight" not in params:
         grad["encoder_weight"] += grad.pop("decoder_weight").T
     for name in grad:
-        if is_weight(name):
+        if parameters.is_weight(name):
             grad[name] += weight_decay * params[name]
     return grad
-
-
-def is_weight(name: str) -> bool:
-    """Say whether a parameter of this name is a weight matrix, which decays, or a bias."""
-    return "_weight" in name
 
 
 def decay_loss(params: Params, weight_decay: float) -> float:
@@ -168,7 +166,7 @@ def decay_loss(params: Params, weight_decay: float) -> float:
     squares = sum(
         float(np.sum(np.square(value), dtype=np.float64))
         for name, value in params.items()
-        if is_weight(name)
+        if parameters.is_weight(name)
     )
     return 0.5 * weight_decay * squares
 

@@ -201,6 +201,6 @@ def mean_and_decay(grad: Params, params: Params, m: int, weight_decay: float) ->
     r"""Divide a sum's gradient by m in place and add :math:`\mathrm{decay}\,W` to the weights'."""
     for name, value in grad.items():
         value *= value.dtype.type(1.0 / m)
-        if "_weight" in name and weight_decay:
+        if parameters.is_weight(name) and weight_decay:
             value += value.dtype.type(weight_decay) * params[name]
     return grad

@@ -20,6 +20,7 @@ from aelib.byhand.autoencoder import (
     decay_loss,
     forward,
     parameter_gradient,
+    preactivation,
 )
 from aelib.byhand.parameters import Params
 from aelib.validate import Array
@@ -47,7 +48,7 @@ def jacobian(params: Params, x: Array) -> Array:
     """
     params = parameters.check(params)
     x = parameters.check_data(params, "x", x)
-    return slope(_preactivation(params, x))[:, :, None] * params["encoder_weight"].T
+    return slope(preactivation(params, x))[:, :, None] * params["encoder_weight"].T
 
 
 def jacobian_norm(params: Params, x: Array) -> Array:
@@ -80,7 +81,7 @@ def jacobian_norm(params: Params, x: Array) -> Array:
     """
     params = parameters.check(params)
     x = parameters.check_data(params, "x", x)
-    return np.square(slope(_preactivation(params, x))) @ column_norms(params)
+    return np.square(slope(preactivation(params, x))) @ column_norms(params)
 
 
 def slope(preactivation: Array) -> Array:
@@ -175,8 +176,3 @@ def loss_and_grad(
         contraction_weight * 2.0 * params["encoder_weight"] * mean_squared_slope
     )
     return loss + contraction_weight * penalty + decay_loss(params, weight_decay), grad
-
-
-def _preactivation(params: Params, x: Array) -> Array:
-    z: Array = x @ params["encoder_weight"] + params["encoder_bias"]
-    return z

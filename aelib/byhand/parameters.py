@@ -109,7 +109,7 @@ def check(params: Any) -> Params:
             f"got {list(params)}"
         )
     for name, value in params.items():
-        validate.floats(name, value, ndim=2 if name.endswith("weight") else 1)
+        validate.floats(name, value, ndim=2 if is_weight(name) else 1)
     n, h = params["encoder_weight"].shape
     shapes = dict(zip(names, ((n, h), (h,), (h, n), (n,)), strict=True))
     for name, value in params.items():
@@ -119,6 +119,11 @@ def check(params: Any) -> Params:
             )
     check_one_dtype(dict(params))
     return dict(params)
+
+
+def is_weight(name: str) -> bool:
+    """Say whether a parameter of this name is a weight matrix, which decays, or a bias."""
+    return "_weight" in name
 
 
 def check_one_dtype(params: Params) -> None:
@@ -131,18 +136,17 @@ def check_one_dtype(params: Params) -> None:
 def check_data(params: Params, name: str, x: Any) -> Array:
     """Return ``x`` if it can be fed to ``params``: the dtype and the number of columns fit."""
     x = validate.samples(name, x, n_columns=len(params["encoder_weight"]))
-    return check_dtype(params, name, x)
+    return check_dtype(params["encoder_weight"], name, x)
 
 
 def check_target(params: Params, name: str, x: Any, decoder: str) -> Array:
     """Return ``x`` if it can be fed to ``params``, and be what the decoder is to give back."""
     x = validate.target(name, x, decoder, n_columns=len(params["encoder_weight"]))
-    return check_dtype(params, name, x)
+    return check_dtype(params["encoder_weight"], name, x)
 
 
-def check_dtype(params: Params, name: str, x: Array) -> Array:
-    """Return ``x`` if it has the dtype of the parameters."""
-    weight = params["encoder_weight"]
+def check_dtype(weight: Array, name: str, x: Array) -> Array:
+    """Return ``x`` if it has the dtype of the parameters, of which ``weight`` is one."""
     if x.dtype != weight.dtype:
         raise TypeError(f"{name} is {x.dtype} but params are {weight.dtype}; convert one of them")
     return x

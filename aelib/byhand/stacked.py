@@ -492,7 +492,7 @@ def check(params: Any, *, needs: str = "") -> Params:
             f"{top.get(needs, 'decoder_weight_1, decoder_bias_1, …')}, got {list(params)}"
         )
     for name, value in params.items():
-        validate.floats(name, value, ndim=2 if autoencoder.is_weight(name) else 1)
+        validate.floats(name, value, ndim=2 if parameters.is_weight(name) else 1)
     width = len(params["encoder_weight_1"])
     for weight, bias in layers:
         above = params[weight].shape[1]
@@ -512,11 +512,7 @@ def check(params: Any, *, needs: str = "") -> Params:
 
 def _check_input(params: Params, name: str, x: Any, first: str) -> Array:
     x = validate.samples(name, x, n_columns=len(params[first]))
-    if x.dtype != params[first].dtype:
-        raise TypeError(
-            f"{name} is {x.dtype} but params are {params[first].dtype}; convert one of them"
-        )
-    return x
+    return parameters.check_dtype(params[first], name, x)
 
 
 def _encoders(params: Mapping[str, Array]) -> Names:
@@ -565,7 +561,7 @@ def _with_decay(
 ) -> tuple[float, Params]:
     """Add the decay to a loss and its gradient, which comes back in the order of the parameters."""
     for name in grad:
-        if autoencoder.is_weight(name):
+        if parameters.is_weight(name):
             grad[name] += weight_decay * params[name]
     loss += autoencoder.decay_loss(params, weight_decay)
     return loss, {name: grad[name] for name in params}

@@ -118,7 +118,7 @@ def loss_and_grad(params: Params, x: Array, *, k: int) -> tuple[float, Params]:
     Notes
     -----
     Makhzani and Frey (2014), with tied weights and no ReLU; the form with a ReLU and with
-    :math:`b^2` on both sides is that of Gao et al. (2024).
+    :math:`b^2` on both sides is that of the code of Gao et al. (2024).
     """
     params = parameters.check(params)
     x = parameters.check_target(params, "x", x, "linear")

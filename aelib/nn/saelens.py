@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aelib.nn import distributed, state
+from aelib import whole
+from aelib.nn import distributed
 from aelib.nn.dictionary import Dictionary
 from aelib.nn.jumprelu import JumpReLU
 from aelib.nn.topk import BatchTopK, TopK
@@ -96,8 +97,8 @@ def write_saelens(model: Dictionary, folder: str | os.PathLike[str]) -> None:
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, value in tensors.items()
     }
-    state.replace(folder / WEIGHTS, save(stored))
-    state.replace(folder / CONFIG, json.dumps(config, indent=2).encode())
+    whole.write(folder / WEIGHTS, save(stored))
+    whole.write(folder / CONFIG, json.dumps(config, indent=2).encode())
 
 
 def read_saelens(folder: str | os.PathLike[str]) -> Dictionary:

@@ -3,13 +3,13 @@
 import hashlib
 import io
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from aelib import whole
 from aelib.nn import distributed
 
 _MODEL = "aelib model"
@@ -86,30 +86,7 @@ def write(path: str | os.PathLike[str], kind: str, content: dict[str, Any]) -> N
     buffer = io.BytesIO()
     torch.save({"kind": kind, **content}, buffer)
     body = buffer.getvalue()
-    replace(path, body + hashlib.sha256(body).digest())
-
-
-def replace(path: str | os.PathLike[str], body: bytes) -> None:
-    """Put bytes into a file in one step: whatever happens, it is the old file or the new one.
-
-    Parameters
-    ----------
-    path : str or path
-        The file; its folder exists.
-    body : bytes
-        What is to be in it.
-    """
-    path = Path(path)
-    # In the same folder: only within one file system is moving a file a single step.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with beside.open("xb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    whole.write(path, body + hashlib.sha256(body).digest())
 
 
 def read(path: str | os.PathLike[str], kind: str, names: set[str]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class TopK(nn.Module):
     Notes
     -----
     Of equal pre-activations the one with the lower index is taken. The gradient passes through the
-    chosen units and no others. Makhzani and Frey (2014); Gao et al. (2024) add the ReLU.
+    chosen units and no others. Makhzani and Frey (2014); the ReLU is added in the code of
+    Gao et al. (2024).
     """
 
     def __init__(self, k: int) -> None:

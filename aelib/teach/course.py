@@ -34,6 +34,8 @@ from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
 from traitlets.config.loader import Config, PyFileConfigLoader
 
+from aelib import whole
+
 CONFIG = """\
 # Settings of nbgrader for this course; `python -m aelib.teach` reads them too.
 c = get_config()  # noqa: F821
@@ -207,11 +209,9 @@ def convert(converter: Any) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file whole or not at all, and make its folder if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", newline="")
-    os.replace(part, path)
+    whole.write(path, text)
 
 
 def fingerprint(path: Path, *more: str) -> str:

@@ -33,6 +33,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
+from aelib import whole
 from aelib.teach import sandbox
 from aelib.teach.limits import Limits
 from aelib.teach.restore import is_test
@@ -430,11 +431,8 @@ def main() -> None:
         sandboxed=job["sandboxed"],
         fonts=Path(job["fonts"]) if job["fonts"] else None,
     )
-    target = Path(job["output"])
-    part = target.with_suffix(".part")
     # Half a surrogate pair can be printed, and cannot be written.
-    part.write_text(nbformat.writes(nb), encoding="utf-8", errors="replace")
-    os.replace(part, target)
+    whole.write(job["output"], nbformat.writes(nb).encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

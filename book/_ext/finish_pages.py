@@ -4,7 +4,6 @@ The theme sends each page a megabyte and a half of icons, a dozen style sheets a
 search. What a page does not need is taken off it here; the modules beside this one say how.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import page_scripts
 import page_sections
 import page_styles
 
+from aelib import whole
+
 
 def written_pages(app: Any) -> list[Path]:
     """Return the pages that Sphinx wrote, and no others that may lie in the same folder."""
@@ -23,13 +24,6 @@ def written_pages(app: Any) -> list[Path]:
     pages = [Path(app.builder.get_outfilename(name)) for name in sorted(app.env.found_docs)]
     pages += [out / f"{name}.html" for name in ("genindex", "py-modindex", "search")]
     return [page for page in pages if page.exists()]
-
-
-def replace_file(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(part, path)
 
 
 def finish(app: Any, exception: Exception | None) -> None:
@@ -50,7 +44,7 @@ def finish(app: Any, exception: Exception | None) -> None:
     texts = page_styles.one_sheet(texts, out)
     page_scripts.calm(out / "_static" / "scripts" / "pydata-sphinx-theme.js")
     for page, text in texts.items():
-        replace_file(page, text)
+        whole.write(page, text)
     page_images.drop_replaced(texts.values(), out / "_images")
     page_icons.drop_fonts(out / "_static")
     for source_map in [*out.glob("_static/scripts/*.map"), *out.glob("_static/styles/*.map")]:

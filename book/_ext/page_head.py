@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from finish_pages import replace_file
+
+from aelib import whole
 
 LONGEST = 200
 
@@ -91,16 +92,16 @@ def write_entrance(app: Any, exception: Exception | None) -> None:
             f"<url><loc>{html.escape(f'{address}/{name}.html')}</loc></url>\n"
             for name in sorted(app.env.found_docs)
         )
-        replace_file(
+        whole.write(
             out / "sitemap.xml",
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{places}</urlset>\n',
         )
-    replace_file(out / "robots.txt", robots)
+    whole.write(out / "robots.txt", robots)
     first = f"{app.config.root_doc}.html"
     title = html.escape(app.config.html_title)
     canonical = f'<link rel="canonical" href="{address}/{first}" />\n' if address else ""
-    replace_file(
+    whole.write(
         out / "index.html",
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1" />\n'

@@ -4,7 +4,6 @@ The notebooks store PNG. The same pixels in lossless WebP take about 40 % of the
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable
 from io import BytesIO
@@ -12,6 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from PIL import Image
+
+from aelib import whole
 
 IMG = re.compile(r"<img\b([^>]*?)\s*/?>")
 # A picture that follows fewer characters of source than this is in the first window.
@@ -31,9 +32,7 @@ def webp(picture: Path, cache: Path) -> bytes:
                 encoded, "WEBP", lossless=True, quality=100, method=4
             )
         cache.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(encoded.getvalue())
-        os.replace(part, kept)
+        whole.write(kept, encoded.getvalue())
     return kept.read_bytes()
 
 
@@ -50,9 +49,7 @@ def lighten(text: str, page: Path, cache: Path) -> str:
         encoded = webp(picture, cache)
         target = picture.with_suffix(".webp")
         if not target.exists() or target.read_bytes() != encoded:
-            part = target.with_suffix(".part")
-            part.write_bytes(encoded)
-            os.replace(part, target)
+            whole.write(target, encoded)
         with Image.open(BytesIO(encoded)) as image:
             width, height = image.size
         attributes = attributes.replace(source[1], source[1].removesuffix(".png") + ".webp")

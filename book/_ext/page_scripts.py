@@ -1,8 +1,9 @@
 """Only the scripts that a page uses, and none of them before the page is shown."""
 
-import os
 import re
 from pathlib import Path
+
+from aelib import whole
 
 SCRIPT = re.compile(r"[ \t]*<script\b([^>]*)>(.*?)</script>\n?", re.DOTALL)
 # A script's file and what a page that needs it contains.
@@ -56,6 +57,4 @@ def calm(script: Path) -> None:
     text, n_lists = MEASURED.subn(CALM, text)
     if n_lists != 1 and CALM not in text:
         raise ValueError(f"{script.name} does not measure code cells as it did: see {__file__}")
-    part = script.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, script)
+    whole.write(script, text)

@@ -12,6 +12,8 @@ from typing import Any
 
 import tinycss2
 
+from aelib import whole
+
 LINK = re.compile(r'[ \t]*<link\b[^>]*rel="stylesheet"[^>]*>\n?')
 NAME = "pages.css"
 GROUPS = {"media", "supports", "layer", "container"}
@@ -128,9 +130,7 @@ def one_sheet(texts: dict[Path, str], out: Path) -> dict[Path, str]:
     ]
     words = used_words(list(texts.values()), scripts)
     sheet = "\n".join(f"/* from {name} */\n{read_sheet(static, name, words)}" for name in order)
-    part = target.with_suffix(".part")
-    part.write_text(sheet + "\n", encoding="utf-8")
-    os.replace(part, target)
+    whole.write(target, sheet + "\n")
     version = hashlib.sha256(sheet.encode()).hexdigest()[:8]
 
     linked = {}

@@ -11,6 +11,7 @@ It is printed twice: page numbers can be written into the contents only when the
 import argparse
 import base64
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -29,6 +30,8 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from pygments.formatters import HtmlFormatter
 from sphinx_external_toc.parsing import parse_toc_yaml
+
+from aelib import whole
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -293,10 +296,10 @@ def finish(source: Path, target: Path, articles: list[Article], config: dict[str
         pdf.Root.PageMode = pikepdf.Name.UseOutlines
         pdf.Root.ViewerPreferences = pikepdf.Dictionary(DisplayDocTitle=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(".part")
+        printed = io.BytesIO()
         # The tags are a hundred thousand small objects: packed, they take a tenth of the space.
-        pdf.save(part, object_stream_mode=pikepdf.ObjectStreamMode.generate, linearize=True)
-    os.replace(part, target)
+        pdf.save(printed, object_stream_mode=pikepdf.ObjectStreamMode.generate, linearize=True)
+    whole.write(target, printed.getvalue())
 
 
 def add_outline(pdf: pikepdf.Pdf, articles: list[Article]) -> None:

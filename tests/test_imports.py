@@ -81,6 +81,17 @@ def test_a_module_imports_of_aelib_only_what_lies_below_it(path):
     assert used - {part} <= ALLOWED[part]
 
 
+def test_the_drawing_in_contributing_is_this_table():
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawing = page.split("```mermaid\n", 1)[1].split("```", 1)[0]
+    drawn = {part: set() for part in ALLOWED}
+    for line in drawing.splitlines()[1:]:
+        above, below = (side.strip().split(" & ") for side in line.split("-->"))
+        for part in above:
+            drawn[part].update(below)
+    assert drawn == ALLOWED
+
+
 @every_file
 def test_only_the_torch_half_imports_torch(path):
     names = imported_modules(ast.parse(path.read_text(encoding="utf-8")))

@@ -132,7 +132,7 @@ def kl_from_tails(rho: float, rho_hat: Array, one_minus_rho_hat: Array) -> tuple
     kl : ndarray, shape (h,)
         The divergence, in nats.
     slope : ndarray, shape (h,)
-        Its derivative by ``rho_hat``, :math:`-\rho/\hat\rho + (1-\rho)/(1-\hat\rho)`.
+        Its derivative with respect to ``rho_hat``, :math:`-\rho/\hat\rho + (1-\rho)/(1-\hat\rho)`.
 
     Raises
     ------

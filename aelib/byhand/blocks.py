@@ -174,7 +174,7 @@ def _penalty(rho: float, tails: Tails, dtype: Any) -> tuple[Array, Array, Array]
 
 
 def _delta_of_far_tails(rho: float, tails: Tails, z: Array, units: Array) -> Array:
-    """Return m times the derivative of these units' divergence by z, from shares in the sums."""
+    """Return m times the derivative of these units' divergence with respect to z, from shares."""
     log_on, log_off = log_expit(z.astype(np.float64)), log_expit(-z.astype(np.float64))
     share_on, share_off = (
         np.exp(log_on - tails.log_on[units]),

@@ -11,9 +11,9 @@ class ConvolutionalAutoencoder(nn.Module):
 
     Each kernel is 4 by 4 with stride 2 and a padding of 1, so a layer halves or doubles the side
     exactly, and as 4 is a multiple of 2 every pixel gets the same number of contributions: no
-    checkerboard from the arithmetic (Odena, Dumoulin and Olah, 2016). The middle layers have
-    rectified linear units. The code is linear: with sigmoids there training starts on a plateau,
-    where the output is the mean image whatever the input.
+    checkerboard from the arithmetic (Odena, Dumoulin and Olah, 2016). The first layer of each half
+    has rectified linear units. The code is linear: with sigmoids there training starts on a
+    plateau, where the output is the mean image whatever the input.
 
     Parameters
     ----------

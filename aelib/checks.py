@@ -119,7 +119,10 @@ def check_gradient(
         If a parameter is off: the message names each such parameter, by how much it is off, and
         the entry that is off the most.
     TypeError, ValueError
-        As for `numerical_gradient`, or if the gradient's names or shapes differ from ``params``.
+        As for `numerical_gradient`, or if the gradient's names or shapes differ from ``params``,
+        or it holds NaN or infinity.
+    FloatingPointError
+        If the objective is not finite near ``params``.
 
     Notes
     -----
@@ -136,16 +139,17 @@ def check_gradient(
     errors: dict[str, float] = {}
     complaints = []
     for name, expected in numerical.items():
-        errors[name] = relative_error({name: gradient[name]}, {name: expected})
-        difference = np.abs(np.asarray(gradient[name]) - expected)
+        own = np.asarray(gradient[name])
+        errors[name] = relative_error({name: own}, {name: expected})
+        difference = np.abs(own - expected)
         excess = _norm(difference) - noise * np.sqrt(difference.size)
-        longer = max(_norm(gradient[name]), _norm(expected))
+        longer = max(_norm(own), _norm(expected))
         if excess > tolerance * longer:
             worst = np.unravel_index(int(np.argmax(difference)), difference.shape)
             index = ", ".join(str(int(i)) for i in worst)
             complaints.append(
                 f"{name}: relative error {errors[name]:.1e} (allowed {tolerance:.0e}); the worst "
-                f"entry is [{index}]: {gradient[name][worst]:.6g} by the formula, "
+                f"entry is [{index}]: {own[worst]:.6g} by the formula, "
                 f"{expected[worst]:.6g} by differences"
             )
     if complaints:
@@ -201,8 +205,7 @@ def _as_vector(gradient: Any, other: Any) -> Array:
             raise ValueError(
                 f"{name} has shapes {np.shape(gradient[name])} and {np.shape(other[name])}"
             )
-    flat = np.concatenate([np.ravel(gradient[name]) for name in sorted(gradient)])
-    vector: Array = flat.astype(np.float64)
-    if not np.all(np.isfinite(vector)):
-        raise ValueError("a gradient holds NaN or infinity")
-    return vector
+        if not np.all(np.isfinite(gradient[name])):
+            raise ValueError(f"{name} holds NaN or infinity")
+    vector: Array = np.concatenate([np.ravel(gradient[name]) for name in sorted(gradient)])
+    return vector.astype(np.float64)

@@ -79,8 +79,9 @@ def variance_unexplained(x: Array, x_hat: Array) -> float:
     # Not by a total of 0: the mean of equal numbers may be off by a rounding.
     if np.all(x == x[0]):
         raise ValueError("x is the same in every row: there is no variance to explain")
-    total = _squares(x - x.mean(axis=0, dtype=np.float64))
-    return _squares(x_hat.astype(np.float64) - x) / total
+    centred = x - x.mean(axis=0, dtype=np.float64)
+    scale = np.abs(centred).max()  # first, so that no square overflows or vanishes
+    return _squares((x_hat.astype(np.float64) - x) / scale) / _squares(centred / scale)
 
 
 def firing_rate(activation: Array) -> Array:

@@ -16,6 +16,13 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> None:
         The file; its folder exists.
     content : str or bytes
         What is to be in it. A text is written in UTF-8, its line ends as they are.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, no room, or no permission; the old file stays.
+    UnicodeEncodeError
+        If a text has half a surrogate pair, which UTF-8 cannot hold; the old file stays.
     """
     path = Path(path)
     body = content.encode() if isinstance(content, str) else content

@@ -5,8 +5,6 @@ their stored outputs, as `make test` does. Run it in a checkout of its own, or w
 committed: the one page is put back afterwards. Writes ``book.csv`` beside this file.
 """
 
-import csv
-import io
 import os
 import shutil
 import subprocess
@@ -17,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from aelib import whole
+from benchmarks.table import as_csv
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -45,10 +44,10 @@ def one_page_more() -> float:
     page = ROOT / "book" / "how-to-use.md"
     text = page.read_text(encoding="utf-8")
     try:
-        page.write_text(text + "\nA sentence more.\n", encoding="utf-8")
+        whole.write(page, text + "\nA sentence more.\n")
         return seconds_of(BUILD)
     finally:
-        page.write_text(text, encoding="utf-8")
+        whole.write(page, text)
 
 
 def main() -> None:
@@ -64,12 +63,9 @@ def main() -> None:
         ):
             rows.append({"To": what, "Seconds": f"{measure():.0f}"})
             bar.update()
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["To", "Seconds"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    whole.write(HERE / "book.csv", text.getvalue())
-    print(text.getvalue())
+    text = as_csv(rows)
+    whole.write(HERE / "book.csv", text)
+    print(text)
 
 
 if __name__ == "__main__":

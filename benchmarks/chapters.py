@@ -5,8 +5,6 @@ Executes a copy of every chapter in a kernel of its own, one after the other, on
 ``versions.csv`` beside this file. The chapters themselves are not changed.
 """
 
-import csv
-import io
 import os
 import platform
 import shutil
@@ -21,6 +19,7 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 from aelib import whole
+from benchmarks.table import as_csv
 
 HERE = Path(__file__).resolve().parent
 CHAPTERS = sorted((HERE.parent / "notebooks").glob("*.ipynb"))
@@ -29,7 +28,7 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "torch", "sympy", "a
 
 
 class Measured(NotebookClient):
-    """Executes a notebook and notes what its kernel used, just before the kernel is shut down."""
+    """Executes a notebook and notes after each cell what its kernel has used."""
 
     cpu_seconds = 0.0
     peak_mb = 0.0
@@ -61,15 +60,6 @@ def measure(path: Path, folder: Path) -> dict[str, str]:
     }
 
 
-def write(path: Path, rows: list[dict[str, str]]) -> None:
-    """Write a table with the names of the columns on top."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    whole.write(path, text.getvalue())
-
-
 def main() -> None:
     """Measure all chapters."""
     os.environ["OMP_NUM_THREADS"], os.environ["TQDM_DISABLE"] = "1", "1"
@@ -81,7 +71,7 @@ def main() -> None:
     for name in ("Seconds", "Processor seconds"):
         total[name] = str(sum(int(row[name]) for row in rows))
     total["Memory (MB)"] = str(max(int(row["Memory (MB)"]) for row in rows))
-    write(HERE / "chapters.csv", [*rows, total])
+    whole.write(HERE / "chapters.csv", as_csv([*rows, total]))
     versions = [{"Part": "Python", "Version": platform.python_version()}]
     versions += [{"Part": name, "Version": version(name)} for name in PACKAGES]
     versions.append(
@@ -90,7 +80,7 @@ def main() -> None:
             "Version": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         }
     )
-    write(HERE / "versions.csv", versions)
+    whole.write(HERE / "versions.csv", as_csv(versions))
 
 
 if __name__ == "__main__":

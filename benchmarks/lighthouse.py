@@ -188,9 +188,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if not (arguments.folder / "index.html").exists():
         sys.exit(f"there is no built book in {arguments.folder}: run `make book` first")
-    browser = (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    )
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if browser is None:
         sys.exit("Lighthouse needs Chromium: name one in the environment variable CHROMIUM")
     script = install()

@@ -252,7 +252,7 @@ NO_DIRECTION = (
     ValueError,
     "decoder_weight has a row of zeros",
 )
-NO_OWN_DIRECTIONS = (TIED, ValueError, "params are tied")
+NO_OWN_DIRECTIONS = (TIED, ValueError, "params is tied")
 STACKED_PARAMS = stacked_params(STACKED) | {
     "a classifier": (CLASSIFIER, ValueError, "decoder_weight_1, decoder_bias_1, …, got"),
     "an output too wide": (

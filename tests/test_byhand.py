@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -292,6 +293,23 @@ def test_gradient_descent_keeps_the_dtype_and_does_not_change_its_start(dtype):
         assert value.dtype == dtype
         assert value.any()
         assert not start[name].any()
+
+
+def test_gradient_descent_keeps_float32_also_with_a_gradient_in_float64():
+    def objective(params):
+        loss, grad = quadratic(params)
+        return loss, {name: value.astype(np.float64) for name, value in grad.items()}
+
+    fit = byhand.gradient_descent(objective, origin(np.float32), learning_rate=0.01, n_steps=3)
+    assert {value.dtype for value in fit.params.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    "optimise", [byhand.lbfgs, partial(byhand.gradient_descent, learning_rate=1, n_steps=1)]
+)
+def test_nothing_to_train_is_refused(optimise):
+    with pytest.raises(ValueError, match="params is empty"):
+        optimise(quadratic, {})
 
 
 @pytest.mark.parametrize("learning_rate", [1.0, 1e200])

@@ -194,3 +194,19 @@ def test_a_gradient_with_other_names_shapes_or_nan_is_refused():
         checks.check_gradient(lambda p: (1.0, {"a": p["a"], "b": np.ones((3, 1))}), point())
     with pytest.raises(ValueError, match="NaN or infinity"):
         checks.check_gradient(lambda p: (1.0, {**p, "b": np.full(3, np.nan)}), point())
+
+
+def test_the_parameter_that_holds_nan_is_named():
+    with pytest.raises(ValueError, match="b holds NaN or infinity"):
+        checks.check_gradient(lambda p: (1.0, {**p, "b": np.full(3, np.nan)}), point())
+
+
+@pytest.mark.parametrize(
+    ("start", "wrong"), [(np.array([1.0, 2.0]), [9.0, 9.0]), (np.array(2.0), 9.0)]
+)
+def test_a_wrong_gradient_is_told_also_as_a_list_or_a_number(start, wrong):
+    def objective(params):
+        return 0.5 * float(np.sum(params["v"] ** 2)), {"v": wrong}
+
+    with pytest.raises(AssertionError, match="9 by the formula"):
+        checks.check_gradient(objective, {"v": start})

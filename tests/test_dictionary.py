@@ -31,6 +31,12 @@ def test_variance_unexplained_is_0_for_a_copy_and_1_for_the_mean(x):
         dictionary.variance_unexplained(np.full((7, 3), 0.1), np.zeros((7, 3)))
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_variance_unexplained_does_not_depend_on_scale(scale):
+    x, x_hat = np.array([[1.0], [2.0]]), np.array([[1.0], [3.0]])
+    assert dictionary.variance_unexplained(scale * x, scale * x_hat) == pytest.approx(2.0)
+
+
 def _total(x):
     return ((x - x.mean(axis=0)) ** 2).sum()
 

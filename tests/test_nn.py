@@ -564,6 +564,32 @@ def test_a_gradient_that_is_nan_under_a_finite_loss_is_caught_before_the_step():
         assert torch.equal(value, before[name])
 
 
+def test_what_has_no_counterpart_by_hand_is_refused():
+    with pytest.raises(TypeError, match="ConvolutionalAutoencoder has no counterpart"):
+        nn.to_byhand(nn.ConvolutionalAutoencoder(8))
+    with pytest.raises(TypeError, match="params must be a dict of arrays, got NoneType"):
+        nn.from_byhand(None)
+
+
+def test_a_module_without_a_weight_has_nothing_to_decay():
+    class Scale(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = torch.nn.Parameter(torch.tensor(0.5, dtype=torch.float64))
+
+        def forward(self, x):
+            return self.factor * x
+
+    x = batch()
+    loss = nn.reconstruction_loss(Scale(), x, weight_decay=3.0)
+    assert loss.item() == pytest.approx(0.125 * x.square().sum(dim=1).mean().item())
+
+
+def test_an_activation_that_counts_as_false_is_kept():
+    nothing = torch.nn.Sequential()  # its length is 0
+    assert nn.Dictionary(4, 3, nothing).activation is nothing
+
+
 def test_from_byhand_leaves_the_global_generator_alone():
     params = byhand.init(n_visible=4, n_hidden=3, rng=np.random.default_rng(0))
     before = torch.get_rng_state()

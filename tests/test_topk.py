@@ -537,6 +537,17 @@ def test_resampling_with_more_dead_units_than_samples_takes_some_twice():
     assert torch.isfinite(model.encoder.weight).all()
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_resampling_does_not_depend_on_the_scale_of_the_data(scale):
+    x = torch.zeros(2, N, dtype=torch.float64)
+    x[1, 1] = scale
+    model = silenced("relu", units=range(H))
+    model.steps_since_active[0] = 5
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    nn.resample(model, optimizer, x, dead_after=5, generator=generator())
+    assert model.decoder.weight[:, 0].tolist() == [0.0, 1.0, *[0.0] * (N - 2)]
+
+
 def test_resampling_needs_something_to_be_wrong():
     model = silenced("relu", units=range(H))
     model.steps_since_active[:] = 9

@@ -42,6 +42,11 @@ def some_networks():
     }
 
 
+def tied():
+    rng = np.random.default_rng(0)
+    return byhand.init(n_visible=64, n_hidden=9, rng=rng, tied=True)
+
+
 def corrupt_digit(**settings):
     x, labels = some_digits()
     given = {
@@ -141,6 +146,11 @@ def test_a_setting_out_of_range_is_refused_at_the_start_and_later(name, settings
         (ValueError, "digits", lambda: corrupt_digit(digits=some_digits()[0] * 2)),
         (ValueError, "labels", lambda: corrupt_digit(labels=["1"])),
         (ValueError, "empty", lambda: corrupt_digit(networks={})),
+        (
+            ValueError,
+            "mirror must have the parameters",
+            lambda: corrupt_digit(networks={"mirror": tied()}),
+        ),
         (TypeError, "rng", lambda: corrupt_digit(rng=7)),
         (ValueError, "settings for every kind", lambda: widgets.Frontier([])),
         (ValueError, "settings for every kind", lambda: widgets.Frontier(some_points()[:-2])),

@@ -314,6 +314,18 @@ def test_the_delta_equals_the_formula_and_the_packages_gradient(
     np.testing.assert_allclose(numbers(figure)["derived"], expected, rtol=1e-10, atol=1e-14)
 
 
+def test_the_delta_says_when_the_two_forms_agree(visit):
+    figure = live(visit("05"))
+    set_to(figure, "sparsity weight λ", 3.0)
+    set_to(figure, "target ρ", 0.05)
+    set_to(figure, "mean activation ρ̂ᵢ", 0.05)
+    drawn = numbers(figure)
+    assert drawn["derived"] == drawn["slide"]
+    assert "the two agree" in figure.get_by_role("status").inner_text()
+    set_to(figure, "mean activation ρ̂ᵢ", 0.2)
+    assert "times too strong" in figure.get_by_role("status").inner_text()
+
+
 def test_the_delta_says_when_no_batch_has_such_a_mean(visit):
     figure = live(visit("05"))
     set_to(figure, "activation Oᵢ", 0.7)
@@ -372,6 +384,11 @@ def test_the_frontier_tells_the_chosen_setting(visit):
                 assert f"over {run['seeds']} seeds" in said
             spoken = figure.get_by_label("its setting", exact=True).get_attribute("aria-valuetext")
             assert spoken.endswith(f"= {run['setting']:g}")
+    # The chosen kind is drawn last, and with a thicker line.
+    widths = figure.locator(".ae-stage > svg g > path.ae-curve:first-child").evaluate_all(
+        "all => all.map((e) => getComputedStyle(e).strokeWidth)"
+    )
+    assert widths == ["1.5px"] * (len(widths) - 1) + ["3px"]
     # One mark a setting and kind, circles for L1. None of the KL's units can be dead.
     n_settings = len(lines["l1"])
     for short, n_others in (("dead units", 3), ("FVU", 4)):

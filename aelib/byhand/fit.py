@@ -168,7 +168,10 @@ def gradient_descent(
         with progress_bar(total=n_steps, desc="descent", unit="step", show=progress) as bar:
             for _ in range(n_steps):
                 with np.errstate(over="ignore", invalid="ignore"):
-                    step = {name: params[name] - learning_rate * grad[name] for name in params}
+                    step = {
+                        name: (value - learning_rate * grad[name]).astype(value.dtype, copy=False)
+                        for name, value in params.items()
+                    }
                 try:
                     loss, grad = _evaluate(objective, step)
                 except FloatingPointError as error:
@@ -184,8 +187,10 @@ def gradient_descent(
 
 
 def _check(params: Any) -> None:
-    if not isinstance(params, Mapping) or not params:
+    if not isinstance(params, Mapping):
         raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
+    if not params:
+        raise ValueError("params is empty: there is nothing to train")
     for name, value in params.items():
         if not isinstance(value, np.ndarray) or value.dtype not in (np.float32, np.float64):
             found = getattr(value, "dtype", type(value).__name__)

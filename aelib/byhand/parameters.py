@@ -85,13 +85,15 @@ def decoder_weight(params: Params) -> Array:
     return params["decoder_weight"] if "decoder_weight" in params else params["encoder_weight"].T
 
 
-def check(params: Any) -> Params:
+def check(params: Any, what: str = "params") -> Params:
     """Return ``params`` if it is a well-formed set of parameters, else say what is wrong.
 
     Parameters
     ----------
     params : dict of str to ndarray
         As `init` returns it.
+    what : str, default "params"
+        The name of the argument, for the messages.
 
     Raises
     ------
@@ -102,10 +104,10 @@ def check(params: Any) -> Params:
     """
     names = ("encoder_weight", "encoder_bias", "decoder_weight", "decoder_bias")
     if not isinstance(params, Mapping):
-        raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
+        raise TypeError(f"{what} must be a dict of arrays, got {type(params).__name__}")
     if set(params) | {"decoder_weight"} != set(names):
         raise ValueError(
-            f"params must have the names {list(names)}, with tied weights all but decoder_weight, "
+            f"{what} must have the names {list(names)}, with tied weights all but decoder_weight, "
             f"got {list(params)}"
         )
     for name, value in params.items():

@@ -287,11 +287,10 @@ def loss_and_grad(
 
     names = _encoders(params) + _decoders(params)
     activations, preactivations = _run(params, x, names, last=decoder)
-    residual = activations[-1] - x
-    loss = 0.5 * float(np.sum(np.square(residual), dtype=np.float64)) / len(x)
-    delta = residual / len(x)
-    if decoder == "sigmoid":
-        delta *= activations[-1] * expit(-preactivations[-1])
+    top = autoencoder.Layers(
+        preactivations[-2], activations[-2], preactivations[-1], activations[-1]
+    )
+    loss, delta = autoencoder.data_loss(top, x, decoder)
     grad = _backward(params, names, activations, preactivations, delta)
     return _with_decay(params, loss, grad, weight_decay)
 

@@ -58,7 +58,7 @@ def remove_parallel(params: Params, grad: Params) -> Params:
         is 0.
     """
     unit = normalise(params)["decoder_weight"]
-    grad = _checked(grad)
+    grad = _checked(grad, "grad")
     if grad["decoder_weight"].shape != unit.shape:
         raise ValueError(
             f"grad has a decoder_weight of shape {grad['decoder_weight'].shape}, but params one of "
@@ -68,8 +68,8 @@ def remove_parallel(params: Params, grad: Params) -> Params:
     return {**grad, "decoder_weight": grad["decoder_weight"] - along * unit}
 
 
-def _checked(params: Params) -> Params:
-    params = parameters.check(params)
+def _checked(params: Params, what: str = "params") -> Params:
+    params = parameters.check(params, what)
     if "decoder_weight" not in params:
-        raise ValueError("params are tied: the directions have no weight of their own")
+        raise ValueError(f"{what} is tied: the directions have no weight of their own")
     return params

@@ -182,6 +182,8 @@ def data_loss(x_hat: Tensor, x: Tensor, *, group: distributed.Group | None = Non
 def decay_loss(model: nn.Module, weight_decay: float) -> Tensor:
     r"""Return :math:`\frac12\,\mathrm{decay}\sum_W\lVert W\rVert^2`; a tied matrix counts once."""
     squares = [p.square().sum() for name, p in model.named_parameters() if name.endswith("weight")]
+    if not squares:
+        return torch.zeros(())
     return 0.5 * weight_decay * torch.stack(squares).sum()
 
 

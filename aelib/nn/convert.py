@@ -27,7 +27,14 @@ def places(model: Model) -> dict[str, nn.Parameter]:
     dict of str to torch.nn.Parameter
         Themselves, no copies; a weight is (out, in). Tied weights have no ``decoder_weight``. The
         thresholds of a `JumpReLU` have no place by hand and are not among them.
+
+    Raises
+    ------
+    TypeError
+        If the model is of another kind, which has no counterpart by hand.
     """
+    if not isinstance(model, Model):
+        raise TypeError(f"{type(model).__name__} has no counterpart in aelib.byhand")
     layers: dict[str, nn.Module] = {}  # each layer, and its name with a place for the kind
     if isinstance(model, Autoencoder | Dictionary):
         layers = {"encoder_{}": model.encoder, "decoder_{}": model.decoder}
@@ -77,6 +84,8 @@ def from_byhand(
         If ``params`` is malformed or the decoder is unknown.
     """
     choose_decoder(decoder)
+    if not isinstance(params, Mapping):
+        raise TypeError(f"params must be a dict of arrays, got {type(params).__name__}")
     for name, value in params.items():
         floats(name, value, ndim=2 if "_weight" in name else 1)
     weights = [value for name, value in params.items() if name.startswith("encoder_weight")]
@@ -140,6 +149,11 @@ def to_byhand(model: Model) -> dict[str, Array]:
     dict of str to ndarray
         As `aelib.byhand.init`, `aelib.byhand.stacked.unroll` or
         `aelib.byhand.stacked.init_classifier` returns it; copies, in the dtype of the model.
+
+    Raises
+    ------
+    TypeError
+        If the model is of another kind, which has no counterpart by hand.
     """
     return {
         name: np.ascontiguousarray(place.detach().cpu().numpy().T).copy()

@@ -114,16 +114,19 @@ def resample(
     n_dead = int(dead.sum())
     if n_dead == 0:
         return 0
-    x_hat = model(x)
-    weights = (x - x_hat).square().sum(dim=1).square()
-    n_bad = int((weights > 0).sum())
-    if n_bad == 0:
+    error = (x - model(x)).abs()
+    largest_error = error.max()
+    if largest_error == 0:
         raise ValueError("x is reconstructed exactly: there is nothing left for a dead unit")
+    # Scaled before it is squared, so that nothing overflows or vanishes that matters.
+    loss = (error / largest_error).square().sum(dim=1)
+    weights = (loss / loss.max()).square()
     # Two units that start alike would stay alike.
-    drawn = torch.multinomial(
-        weights / weights.max(), n_dead, replacement=n_bad < n_dead, generator=generator
-    )
-    directions = nn.functional.normalize(x[drawn] - model.decoder.bias, dim=1)
+    n_bad = int((weights > 0).sum())
+    drawn = torch.multinomial(weights, n_dead, replacement=n_bad < n_dead, generator=generator)
+    away = x[drawn] - model.decoder.bias
+    length = away.abs().amax(dim=1, keepdim=True).clamp(min=torch.finfo(away.dtype).tiny)
+    directions = nn.functional.normalize(away / length, dim=1)
     alive = ~dead if n_dead < len(dead) else dead
     model.encoder.weight[dead] = 0.2 * model.encoder.weight[alive].norm(dim=1).mean() * directions
     model.encoder.bias[dead] = 0.0

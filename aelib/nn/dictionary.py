@@ -90,7 +90,8 @@ class Dictionary(nn.Module):
             self.decoder.weight.copy_(directions.T)
             self.encoder.bias.zero_()
             self.decoder.bias.zero_()
-        self.activation = (activation or nn.ReLU()).to(dtype=directions.dtype)
+        activation = nn.ReLU() if activation is None else activation
+        self.activation = activation.to(dtype=directions.dtype)
         self.register_buffer("steps_since_active", torch.zeros(h, dtype=torch.int64))
 
     def preactivation(self, x: Tensor) -> Tensor:

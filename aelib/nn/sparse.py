@@ -47,8 +47,8 @@ def kl_penalty(
 
     Raises
     ------
-    ValueError
-        If ``rho`` is not strictly between 0 and 1.
+    TypeError, ValueError
+        If ``rho`` is no number strictly between 0 and 1.
 
     Notes
     -----

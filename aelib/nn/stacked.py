@@ -83,9 +83,7 @@ class StackedAutoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the codes, shape (m, size of the code), in [0, 1], of ``x``, shape (m, n)."""
-        for layer in self.encoder:
-            x = torch.sigmoid(layer(x))
-        return x
+        return _codes(self.encoder, x)
 
     def decode(self, activation: Tensor) -> Tensor:
         """Return the reconstruction, shape (m, n), of codes, shape (m, size of the code)."""
@@ -220,9 +218,7 @@ class Classifier(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the codes, shape (m, size of the code), in [0, 1], of ``x``, shape (m, n)."""
-        for layer in self.encoder:
-            x = torch.sigmoid(layer(x))
-        return x
+        return _codes(self.encoder, x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the scores, shape (m, c): the logarithms of the probabilities up to a constant."""
@@ -282,3 +278,9 @@ def classifier_loss(
     total = F.cross_entropy(model(x).to(x.dtype), labels, reduction="sum")
     mean = distributed.mean(total, len(x), distributed.group_of(model))
     return mean + decay_loss(model, weight_decay)
+
+
+def _codes(encoder: nn.ModuleList, x: Tensor) -> Tensor:
+    for layer in encoder:
+        x = torch.sigmoid(layer(x))
+    return x

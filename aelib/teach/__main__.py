@@ -200,6 +200,9 @@ def run_grade(given: argparse.Namespace) -> int:
     if given.jobs is not None and given.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {given.jobs}")
     limits = Limits(**{name: getattr(given, name) for name in Limits._fields})
+    for name, value in limits._asdict().items():
+        if value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     result = grade(
         Course(given.course),
         given.assignment,

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from aelib.teach import students
 from aelib.teach.course import (
-    EXCHANGE_FILES,
     Course,
     existing,
     printable,
@@ -23,6 +22,7 @@ from aelib.teach.course import (
     student_id,
     superseded,
 )
+from aelib.teach.restore import EXCHANGE_FILES
 from aelib.teach.students import Student
 
 MOST_BYTES = 200 * 2**20  # of one file in a zip, unpacked; more is nobody's notebook

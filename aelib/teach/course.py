@@ -45,10 +45,6 @@ c.CourseDirectory.course_id = "autoencoders"
 c.HTMLExporter.filters = {"markdown2html": "aelib.teach.markdown.harmless_html"}
 """
 
-# What nbgrader's exchange puts beside a submission: when it came, and a secret that the name of its
-# feedback is made of. nbgrader looks for both beside the feedback.
-EXCHANGE_FILES = ("timestamp.txt", "submission_secret.txt")
-
 
 class Course:
     """A course in a folder.

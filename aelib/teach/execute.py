@@ -114,9 +114,10 @@ def record_failure(*, cell: Any, cell_index: int, execute_reply: Any) -> None:
     A student's program can switch off the display of errors; the reply still tells of them.
     """
     content = execute_reply["content"]
+    name, why = content.get("ename", content["status"]), str(content.get("evalue", ""))
     shown = any(output.output_type == "error" for output in cell.outputs)
-    if content["status"] != "ok" and not shown:
-        name, why = content.get("ename", content["status"]), str(content.get("evalue", ""))
+    # An interrupted cell shows a KeyboardInterrupt, which does not say that its time was over.
+    if content["status"] != "ok" and (not shown or name == "TimeLimit"):
         cell.outputs.append(error(str(name)[:200], why[:2000]))
 
 

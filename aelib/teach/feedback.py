@@ -17,7 +17,6 @@ from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreproce
 from aelib.progress import progress_bar
 from aelib.teach import restore
 from aelib.teach.course import (
-    EXCHANGE_FILES,
     Course,
     NbgraderError,
     convert,
@@ -235,7 +234,7 @@ def feedback_of(course: Course, assignment: str, student: str, *, unfinished: bo
         html = finished(page.read_text(encoding="utf-8"), assignment, parts, open_cells)
         stamps = {
             name: page.with_name(name).read_text(encoding="utf-8", errors="replace")
-            for name in EXCHANGE_FILES
+            for name in restore.EXCHANGE_FILES
             if page.with_name(name).is_file()
         }
     graded = course.root / "autograded" / student / assignment / f"{assignment}.ipynb"

@@ -1,5 +1,6 @@
 """Grade a class: each submission in a process of its own, the gradebook written by this one."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -25,7 +26,6 @@ from nbgrader.utils import parse_utc
 from aelib.progress import progress_bar
 from aelib.teach import restore, sandbox
 from aelib.teach.course import (
-    EXCHANGE_FILES,
     Course,
     NbgraderError,
     content_of,
@@ -206,15 +206,14 @@ def grade_all(
             running[workers.submit(run, job, skeleton, workers)] = student
         for done in as_completed(running):
             outcome = done.result()
-            shown = f"{outcome.student:24s} not graded: {outcome.reason}"
-            if not outcome.reason:
-                try:
+            try:
+                if not outcome.reason:
                     outcome = note_in_gradebook(course, assignment, outcome)
-                    shown = line(course, assignment, outcome)
-                except Exception as failure:  # it must not cost those after this one their grades
-                    reason = printable(f"no score kept: {type(failure).__name__}: {failure}")
-                    outcome = outcome._replace(reason=reason, settled=False)
-                    shown = f"{outcome.student:24s} not graded: {reason}"
+                shown = line(course, assignment, outcome)
+            except Exception as failure:  # it must not cost those after this one their grades
+                reason = printable(f"no score kept: {type(failure).__name__}: {failure}")
+                outcome = outcome._replace(reason=reason, settled=False)
+                shown = line(course, assignment, outcome)
             outcomes.append(outcome)
             record = {
                 **outcome._asdict(),
@@ -294,7 +293,9 @@ def end(process: "subprocess.Popen[str]") -> None:
     """Kill a process with its group; its sandbox ends with it."""
     if process.poll() is None:
         if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
+            # Another thread may just have been told that it ended.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
 
@@ -311,7 +312,8 @@ def run(job: Job, skeleton: NotebookNode, workers: Workers) -> Outcome:
         notes += found
         reason = execute_apart(job, notebook, workers)
         settled = not reason
-        notes += failures(job)
+        if not reason:  # else what lies under executed/ is of an earlier submission
+            notes += failures(job)
     except restore.CannotGradeError as complaint:
         reason = str(complaint)
     except InterruptedError:
@@ -362,8 +364,6 @@ def executed_path(course: Course, assignment: str, student: str) -> Path:
 def failures(job: Job) -> list[str]:
     """Return what stopped cells of a submission, other than an ordinary error."""
     path = executed_path(job.course, job.assignment, job.student)
-    if not path.exists():
-        return []
     return sorted(
         {
             f"{restore.label(cell)}: {output.evalue}"
@@ -391,7 +391,7 @@ def note_in_gradebook(course: Course, assignment: str, outcome: Outcome) -> Outc
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
-    for name in EXCHANGE_FILES:
+    for name in restore.EXCHANGE_FILES:
         stamp = course.root / "submitted" / outcome.student / assignment / name
         beside = executed_path(course, assignment, outcome.student).with_name(name)
         beside.unlink(missing_ok=True)

@@ -61,7 +61,10 @@ def release(course: Course, assignment: str) -> Path:
 
 
 def student_version(source: Path) -> NotebookNode:
-    """Return the student version of a source outside any course, checked as `release` checks it."""
+    """Return the student version of a source outside any course.
+
+    It is checked to give nothing away, as `release` checks it; its solutions are not run.
+    """
     with tempfile.TemporaryDirectory(prefix="aelib-release-") as name:
         root = Path(name)
         write(root / "nbgrader_config.py", CONFIG)
@@ -112,9 +115,11 @@ def check_release(source: NotebookNode, draft: NotebookNode, files: Path) -> Non
     text = "\n".join(cell.source for cell in draft.cells)
     # In prose a part of a line tells enough; code may share a part of a line with a solution.
     prose = "\n".join(cell.source for cell in draft.cells if cell.cell_type != "code")
-    code = {line.strip(" #\t") for line in text.split("\n")}
+    code = {line.strip(" #\t") for line in text.split("\n")} - {""}
     secrets = hidden_lines(source) | solution_lines(source)
-    complaints = [f"it holds {s!r}" for s in sorted(secrets) if s in prose or s in code]
+    complaints = [
+        f"it holds {s!r}" for s in sorted(secrets) if s in prose or s.strip(" #\t") in code
+    ]
     complaints += [
         f"it holds the marker {marker!r}"
         for marker in ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")

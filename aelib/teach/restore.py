@@ -17,6 +17,9 @@ MOST_BYTES = 20 * 2**20
 MOST_CELLS = 2000
 FEWEST_LETTERS = 20  # of an added text cell that may be an answer in the wrong place
 MOST_PICTURES = 8 * 2**20  # of one answer, as text
+# What nbgrader's exchange puts beside a submission: when it came, and a secret that the name of its
+# feedback is made of. nbgrader looks for both beside the feedback.
+EXCHANGE_FILES = ("timestamp.txt", "submission_secret.txt")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
@@ -52,7 +55,7 @@ def read(folder: Path, name: str, wanted: set[str]) -> tuple[dict[str, Any], lis
         path
         for path in sorted(folder.rglob("*"), key=lambda p: (p.name != f"{name}.ipynb", p))
         if path.is_file()
-        and path.name != "timestamp.txt"
+        and path.name not in EXCHANGE_FILES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     found: list[Path] = []

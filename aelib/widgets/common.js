@@ -148,7 +148,7 @@ const picture = (width, height, label, ...children) =>
 
 // Axes: `draw` receives the functions from data to pixels; what it returns is cut off at the edges.
 function plot({ width, height, x, y, xTicks, yTicks, xLabel, yLabel, label, draw }) {
-  const edge = { left: yLabel ? 48 : 14, right: 10, top: 10, bottom: 42 };
+  const edge = { left: 48, right: 10, top: 10, bottom: 42 };
   const inner = { width: width - edge.left - edge.right, height: height - edge.top - edge.bottom };
   const toX = (value) => ((value - x[0]) / (x[1] - x[0])) * inner.width;
   const toY = (value) => inner.height - ((value - y[0]) / (y[1] - y[0])) * inner.height;
@@ -168,15 +168,11 @@ function plot({ width, height, x, y, xTicks, yTicks, xLabel, yLabel, label, draw
     line(0, inner.height, inner.width, inner.height, "ae-axis"),
     line(0, 0, 0, inner.height, "ae-axis"),
     text(inner.width / 2, inner.height + 37, xLabel, { "text-anchor": "middle" }),
+    text(0, 0, yLabel, {
+      "text-anchor": "middle",
+      transform: `translate(-36 ${inner.height / 2}) rotate(-90)`,
+    }),
   );
-  if (yLabel) {
-    outside.append(
-      text(0, 0, yLabel, {
-        "text-anchor": "middle",
-        transform: `translate(-36 ${inner.height / 2}) rotate(-90)`,
-      }),
-    );
-  }
   return {
     element: picture(
       width,

@@ -118,6 +118,9 @@ class CorruptDigit(anywidget.AnyWidget):
 
 def _layers(name: str, params: Mapping[str, Array]) -> dict[str, dict[str, Packed]]:
     """Pack both layers of one network."""
+    names = [f"{layer}_{kind}" for layer in ("encoder", "decoder") for kind in ("weight", "bias")]
+    if set(params) != set(names):
+        raise ValueError(f"{name} must have the parameters {names}, got {list(params)}")
     n_inputs, layers = 64, {}
     for layer in ("encoder", "decoder"):
         weight = validate.samples(f"{layer}_weight of {name}", params[f"{layer}_weight"])

@@ -43,9 +43,9 @@ function render({ model, el }) {
       words:
         `Derived: ${number(local)} · (${number(back)} + ${bracketed(penalty)}) = ${number(derived)}. ` +
         `The slide: ${number(local)} · ${bracketed(back)} + ${bracketed(penalty)} = ${number(slide)}. ` +
-        (weight > 0
-          ? `Its penalty term is ${number(1 / local, 1)} times too strong.`
-          : "Without a penalty the two agree.") +
+        (penalty === 0
+          ? "Where the penalty adds nothing, the two agree."
+          : `Its penalty term is ${number(1 / local, 1)} times too strong.`) +
         (possible
           ? ""
           : ` (With one activation at ${number(o, 2)}, no batch of ${m} has this mean; the formulas do not mind.)`),

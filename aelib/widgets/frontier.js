@@ -66,7 +66,7 @@ function render({ model, el }) {
             svg("path", {
               class: "ae-curve",
               d: path(lines[name].map(at)),
-              "stroke-width": name === kind ? 3 : 1.5,
+              style: `stroke-width: ${name === kind ? 3 : 1.5}`,
             }),
             ...lines[name].map((run) =>
               svg("path", {

@@ -24,7 +24,6 @@
         listeners.set(event, (listeners.get(event) ?? []).filter((other) => other !== listener));
       },
       save_changes() {}, // there is no kernel to tell
-      send() {},
     };
   }
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from classroom import ROOT, cell_of, filled, hand_in, release_of, score
 
-from aelib.teach import sandbox
+from aelib.teach import restore, sandbox
 from aelib.teach.__main__ import main
 from aelib.teach.course import Course, student_id
 from aelib.teach.grade import grade
@@ -150,6 +150,27 @@ def test_a_failure_of_our_own_is_tried_again(toy_course, sandboxed, monkeypatch)
     assert outcome.reason == ""
 
 
+def test_a_run_that_fails_brings_no_notes_of_the_one_before(toy_course, sandboxed, monkeypatch):
+    slow = {"square": "import time\ntime.sleep(60)"}
+    hand_in(toy_course, "toy", "ann", filled(release_of(toy_course, "toy"), slow))
+    course = Course(toy_course)
+    limits = Limits(cell_seconds=2)
+    (outcome,) = grade(course, "toy", limits=limits, show_progress=False).outcomes
+    assert any("stopped after" in note for note in outcome.notes), outcome
+    hand_in(toy_course, "toy", "ann", filled(release_of(toy_course, "toy"), RIGHT))
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monkeypatch.setattr(sandbox, "complaint", lambda: None)
+    (outcome,) = grade(course, "toy", show_progress=False).outcomes
+    assert "failed with status 1" in outcome.reason
+    assert outcome.notes == []
+
+
+@pytest.mark.parametrize("option", ["--cell-seconds", "--total-seconds", "--memory-mb", "--jobs"])
+def test_a_limit_of_nothing_is_refused(toy_course, capsys, option):
+    assert main(["grade", "toy", "--course", str(toy_course), option, "0"]) != 0
+    assert f"{option} must be at least 1, got 0" in capsys.readouterr().err
+
+
 def test_a_long_notebook_is_cut_off_and_says_so(toy_course, sandboxed):
     notebook = filled(release_of(toy_course, "toy"), RIGHT)
     waits = {"cell_type": "code", "metadata": {}, "source": "import time\ntime.sleep(4)"}
@@ -230,3 +251,12 @@ def test_a_cell_added_by_a_student_is_kept_in_its_place(toy_course):
     assert "nbgrader" not in whole.cells[sources.index("mine = 1")].metadata
     assert notes == []
     assert "HIDDEN TESTS" in "".join(sources)
+
+
+def test_the_exchanges_own_files_are_no_part_of_a_submission(tmp_path):
+    (tmp_path / "toy.ipynb").write_text("{")
+    for name in restore.EXCHANGE_FILES:
+        (tmp_path / name).write_text("2026-01-01 00:00:00 UTC")
+    with pytest.raises(restore.CannotGradeError) as complaint:
+        restore.read(tmp_path, "toy", {"square"})
+    assert str(complaint.value).count("not a notebook") == 1

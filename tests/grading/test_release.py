@@ -44,6 +44,15 @@ def test_a_solution_in_the_prose_is_not_released(tmp_path, toy):
         release(Course(tmp_path / "course"), "toy")
 
 
+def test_a_solutions_comment_is_not_released(tmp_path, toy):
+    remark = "# the square is taken by hand here"
+    change(toy, "square", lambda source: source.replace("### END", f"{remark}\n    ### END"))
+    change(toy, "test-visible", lambda source: f"#{remark}\n{source}")
+    command("init", tmp_path / "course", "--sources", toy)
+    with pytest.raises(LeakError, match="the square is taken"):
+        release(Course(tmp_path / "course"), "toy")
+
+
 def test_a_release_that_fails_before_the_first_answer_is_refused(tmp_path, toy):
     # The source runs, because its own answer comes first; the student's copy does not.
     path = toy / "toy" / "toy.ipynb"

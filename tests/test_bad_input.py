@@ -311,7 +311,7 @@ BLOCKS = {
 ARRAY = {k: v for k, v in MATRIX.items() if k not in ("a vector", "three axes")}
 FIT_PARAMS = {
     "a list": (list(P.values()), TypeError, "params must be a dict of arrays, got list"),
-    "empty": ({}, TypeError, "params must be a dict of arrays"),
+    "empty": ({}, ValueError, "params is empty"),
     "a list inside": ({"a": [1.0]}, TypeError, "a in params must be a float32 or float64"),
     # As integers they would be rounded after every step.
     "integers inside": ({"a": np.ones(2, int)}, TypeError, "a in params must be .* got int64"),

@@ -213,9 +213,13 @@ def run_grade(given: argparse.Namespace) -> int:
         again=given.again,
     )
     failed = [outcome for outcome in result.outcomes if outcome.reason]
+    course = Course(given.course)
+    without = sum(bool(course.no_grade(given.assignment, student)) for student in result.unchanged)
     print(
         f"{len(result.outcomes) - len(failed)} graded, {len(failed)} could not be graded, "
-        f"{len(result.unchanged)} unchanged; {result.seconds:.0f} s"
+        f"{len(result.unchanged)} unchanged"
+        + (f" ({without} of them without a grade: `export` says why)" if without else "")
+        + f"; {result.seconds:.0f} s"
         + (
             f", {result.seconds / len(result.outcomes):.1f} s a submission"
             if result.outcomes

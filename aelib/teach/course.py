@@ -28,7 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
@@ -89,6 +89,19 @@ class Course:
         directory = CourseDirectory(config=self.config())
         return Gradebook(directory.db_url, directory.course_id)
 
+    def in_gradebook(self, assignment: str) -> set[str]:
+        """Return whose submissions the gradebook knows; ValueError if not even the assignment."""
+        with self.gradebook() as gradebook:
+            try:
+                gradebook.find_assignment(assignment)
+            except MissingEntry:
+                raise ValueError(
+                    f"assignment {assignment!r} is not in the gradebook, which was lost or "
+                    "replaced since its release: put gradebook.db back, or run `python -m "
+                    f"aelib.teach release {assignment}` again"
+                ) from None
+            return {found.student.id for found in gradebook.assignment_submissions(assignment)}
+
     def assignments(self) -> list[str]:
         """Return the names of the assignments that have a source."""
         return sorted(path.parent.name for path in (self.root / "source").glob("*/*.ipynb"))
@@ -108,6 +121,7 @@ class Course:
         """Return what grading starts from; ValueError if the assignment was not released."""
         path = self.root / "skeleton" / assignment / f"{assignment}.ipynb"
         if not path.is_file():
+            self.source(assignment)
             raise ValueError(
                 f"assignment {assignment!r} has not been released yet: run `python -m aelib.teach "
                 f"release {assignment}` first"

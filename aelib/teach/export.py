@@ -61,6 +61,7 @@ def grades(course: Course, assignment: str, *, unfinished: bool = False) -> list
         far; otherwise it has no grade yet.
     """
     course.skeleton(assignment)
+    course.in_gradebook(assignment)
     found = []
     handed_in = course.submissions(assignment)
     everyone = students.of_course(course)
@@ -127,7 +128,7 @@ def export(
     Returns
     -------
     list of Grade
-        What was exported; students without a score have a reason.
+        What was exported; students without a score have a reason, those without a row too.
 
     Raises
     ------
@@ -142,8 +143,15 @@ def export(
     if columns == "nbgrader":
         rows = [nbgrader_row(assignment, grade) for grade in found]
     elif template is not None:
-        write(target, fill(template, assignment, found, columns))
-        return found
+        text_of_template, entered = fill(template, assignment, found, columns)
+        write(target, text_of_template)
+        nowhere = f"points, but no row in {template.name}: enter them by hand, or download it again"
+        return [
+            grade
+            if grade.score is None or grade.student.id in entered
+            else grade._replace(score=None, reason=f"{shown(grade.score)} {nowhere}")
+            for grade in found
+        ]
     elif columns == "canvas":
         rows = [canvas_row(assignment, grade) for grade in found]
     else:
@@ -210,8 +218,8 @@ def moodle_row(assignment: str, grade: Grade) -> dict[str, Any]:
     }
 
 
-def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> str:
-    """Return a downloaded file with the grades filled in; everything else as it is."""
+def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> tuple[str, set[str]]:
+    """Return a downloaded file with the grades filled in, and the ids of those whose row it has."""
     try:
         with existing(template, "the downloaded file").open(
             encoding="utf-8-sig", newline=""
@@ -226,16 +234,22 @@ def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> s
                  if h == assignment or h.startswith(f"{assignment} (")]  # fmt: skip
     else:
         goals = [k for k, heading in enumerate(headings) if heading == "Grade"]
-    if len(goals) != 1:
+    if len(goals) != 1 and columns == "canvas":
         raise ValueError(
             f"{template.name} needs one column for the grades of {assignment!r}, it has "
             f"{headings}; "
             "give the column this name, or the assignment that of the column"
         )
+    if len(goals) != 1:
+        raise ValueError(
+            f"{template.name} needs one column 'Grade', as Moodle's grading worksheet has it when "
+            f"Moodle speaks English; it has {headings}"
+        )
     known = {heading: index_of(heading, [grade.student for grade in found]) for heading in headings}
     grades_of = {grade.student.id: grade for grade in found}
     full_names = [as_key(row[headings.index("Full name")]) for row in rows[1:]
                   if "Full name" in headings and len(row) == len(headings)]  # fmt: skip
+    entered: set[str] = set()
     for row in rows[1:]:
         if len(row) <= goals[0]:
             continue
@@ -244,12 +258,16 @@ def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> s
         if full_names.count(as_key(cells.get("Full name", ""))) > 1:
             ids = ids[:-1]  # two of one name: the name tells nothing
         student = next((identity for identity in ids if identity), None)
+        if student is not None and grades_of[student].reason == "no submission":
+            # The list may know a person otherwise than Moodle, whose number names the files.
+            student = known.get("Identifier", {}).get(as_key(cells.get("Identifier") or ""))
         if student is not None and grades_of[student].reason != "no submission":
             # No score is an empty cell, also where an older one stood.
             row[goals[0]] = shown(grades_of[student].score)
+            entered.add(student)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return text.getvalue(), entered
 
 
 # What the systems know a student by, the surest first.

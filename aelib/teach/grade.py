@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import nbformat
 from filelock import FileLock, Timeout
 from nbformat import NotebookNode
-from nbgrader.api import MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
@@ -136,7 +135,7 @@ def grade(
     if sandboxed and (complaint := sandbox.complaint()):
         raise RuntimeError(complaint)
     course.skeleton(assignment)
-    in_gradebook(course, assignment)  # before anything runs for which there is no place
+    course.in_gradebook(assignment)  # before anything runs for which there is no place
     submissions = course.submissions(assignment)
     if students is not None:
         unknown = sorted(set(students) - set(submissions))
@@ -158,20 +157,6 @@ def grade(
     return Summary(sorted(outcomes), unchanged, time.monotonic() - begun)
 
 
-def in_gradebook(course: Course, assignment: str) -> set[str]:
-    """Return whose submissions the gradebook knows; ValueError if not even the assignment."""
-    with course.gradebook() as gradebook:
-        try:
-            gradebook.find_assignment(assignment)
-        except MissingEntry:
-            raise ValueError(
-                f"assignment {assignment!r} is not in the gradebook, which was lost or replaced "
-                "since its release: put gradebook.db back, or run `python -m aelib.teach release "
-                f"{assignment}` again"
-            ) from None
-        return {found.student.id for found in gradebook.assignment_submissions(assignment)}
-
-
 def grade_all(
     course: Course, assignment: str, submissions: dict[str, Path], jobs: int, sandboxed: bool,
     limits: Limits, *, again: bool, show_progress: bool,
@@ -182,7 +167,7 @@ def grade_all(
     contents = {student: content_of(folder) for student, folder in submissions.items()}
     keys = {student: f"{rules}-{content}" for student, content in contents.items() if content}
     records = {student: course.record(assignment, student) for student in submissions}
-    kept = in_gradebook(course, assignment)
+    kept = course.in_gradebook(assignment)
     todo = [
         student
         for student in submissions

@@ -146,8 +146,10 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
     -------
     notebook : NotebookNode
         The skeleton's cells in their order; the answers are the student's, and a cell that the
-        student added stands behind the cell that it stood behind. Of two copies of a cell the
-        first counts.
+        student added stands behind the cell that it stood behind. Of two copies of an answer the
+        second stands behind the first, as an added cell; JupyterLab's "Split Cell" makes such
+        pairs. If a written answer is empty, a text of the assignment into which the student wrote
+        stands behind it, too.
     notes : list of str
         What was missing, doubled, changed or empty, a cell each.
     """
@@ -157,6 +159,7 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
         for key in names(cell):
             known.setdefault(key, index)
     added: dict[int, list[NotebookNode]] = {}
+    overwritten: dict[int, NotebookNode] = {}  # texts of the assignment, as the student left them
     seen: set[int] = set()
     notes = []
     behind = -1
@@ -169,7 +172,12 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
             continue
         target = whole.cells[index]
         if index in seen:
-            notes.append(f"{label(target)} stands there twice: the first counts")
+            copied = as_extra(cell) if is_answer(target) else None
+            if copied is None:
+                notes.append(f"{label(target)} stands there twice: the first counts")
+            elif copied.source.strip() != target.source.strip():
+                notes.append(f"{label(target)} stands there twice: one behind the other")
+                added.setdefault(index, []).append(copied)
             continue
         seen.add(index)
         behind = index
@@ -178,14 +186,21 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
             if target.cell_type == "markdown" and (pictures := pictures_of(cell)):
                 target.attachments = pictures
         elif is_test(target) and changed(target, cell):
-            notes.append(f"{label(target)} was changed: put back")
+            notes.append(f"{label(target)} differs from the release as it is now: yours counts")
+        elif target.cell_type == "markdown" and not is_test(target):
+            written = as_extra({**cell, "cell_type": "markdown"})
+            if written and len(written.source) >= len(target.source) + FEWEST_LETTERS:
+                overwritten[index] = written
     notes += [
         f"{label(cell)} was missing: put back"
         for index, cell in enumerate(whole.cells)
         if index not in seen and (is_answer(cell) or is_test(cell))
     ]
     extras = [extra for cells in added.values() for extra in cells]
-    notes += empty_answers(skeleton, whole, extras)
+    empty = empty_answers(skeleton, whole, [*extras, *overwritten.values()])
+    notes += empty
+    for index, text in overwritten.items() if empty else ():
+        added.setdefault(index, []).insert(0, text)
     whole.cells = added.get(-1, []) + [
         piece for index, cell in enumerate(whole.cells) for piece in [cell, *added.get(index, [])]
     ]
@@ -197,12 +212,11 @@ def empty_answers(
 ) -> list[str]:
     """Return a note for each written answer without a word in it; call before cells are added.
 
-    nbgrader gives 0 points for a written answer that is as it was released. If there is a text cell
-    that the student added, the answer may stand there, and a person looks at it.
+    nbgrader gives 0 points for a written answer that is as it was released. If the student wrote
+    some text elsewhere, the answer may stand there, and a person looks at it.
     """
     elsewhere = any(
-        extra.cell_type == "markdown" and len(extra.source.strip()) >= FEWEST_LETTERS
-        for extra in extras
+        is_text(extra) and len(extra.source.strip()) >= FEWEST_LETTERS for extra in extras
     )
     notes = []
     for released, cell in zip(skeleton.cells, whole.cells, strict=True):
@@ -212,9 +226,19 @@ def empty_answers(
         if elsewhere:
             # By this checksum nbgrader knows that nothing was written.
             cell.metadata.nbgrader.pop("checksum", None)
-            note += ", but a text cell was added: see whether the answer is there"
+            note += ", but there is text elsewhere: see whether the answer is there"
         notes.append(note)
     return notes
+
+
+def is_text(cell: NotebookNode) -> bool:
+    """Say whether a cell holds text: a text cell, or code that is only comments or a string."""
+    lines = [line.strip() for line in cell.source.split("\n") if line.strip()]
+    return (
+        cell.cell_type == "markdown"
+        or all(line.startswith("#") for line in lines)
+        or (lines[0][0] in "\"'" and lines[-1][-1] == lines[0][0])
+    )
 
 
 def label(cell: NotebookNode) -> str:
@@ -274,10 +298,15 @@ def hidden_lines(nb: NotebookNode) -> set[str]:
     }
 
 
+def is_browser_note(cell: dict[str, Any], source: str) -> bool:
+    """Say whether this is the note in the copy that runs in a browser (book/lite.py), untouched."""
+    return cell.get("id") == "in-your-browser" and source.rstrip().endswith("```")
+
+
 def as_extra(cell: dict[str, Any]) -> NotebookNode | None:
     """Return a cell that the student added, with nothing of it that could be taken for a test."""
     source = source_of(cell)
-    if not source.strip():
+    if not source.strip() or is_browser_note(cell, source):
         return None
     if cell.get("cell_type") == "code":
         return nbformat.v4.new_code_cell(source)

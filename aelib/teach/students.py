@@ -74,7 +74,7 @@ def read_list(path: Path) -> list[Student]:
         if not identity:
             raise ValueError(
                 f"{path.name}: a line has nothing to know the student by: {row}; needed is one of "
-                f"the columns {', '.join(known_by)}"
+                f"the columns {', '.join(known_by)}, with commas between them"
             )
         students.append(
             Student(

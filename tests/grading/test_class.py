@@ -236,8 +236,8 @@ except OSError as reason:
         "Pam Anonymous": Case(anonymous, reason="no cell of this assignment"),
         "Quin Double": Case(doubled_test, note="twice"),
         "Rex Double": Case(doubled_answer, note="twice"),
-        "Sue Tester": Case(changed_test, LOST_LAST, note=f"{LAST_TEST} was changed"),
-        "Tim Points": Case(changed_points, note=f"{LAST_TEST} was changed"),
+        "Sue Tester": Case(changed_test, LOST_LAST, note=f"{LAST_TEST} differs"),
+        "Tim Points": Case(changed_points, note=f"{LAST_TEST} differs"),
         "Uli Exit": Case(extra("import os\nos._exit(0)"), note="ended its kernel"),
         "Val Exit": Case(
             last("    import os\n    os._exit(0)"), LOST_LAST, note="ended its kernel"

@@ -6,6 +6,7 @@ import pytest
 from classroom import filled, hand_in, release_of
 
 from aelib.teach import students
+from aelib.teach.__main__ import main
 from aelib.teach.course import Course
 from aelib.teach.export import export
 from aelib.teach.grade import grade
@@ -116,8 +117,40 @@ def test_what_cannot_be_exported_says_why(course, tmp_path):
         )
     with pytest.raises(ValueError, match="columns must be one of"):
         export(course, "toy", tmp_path / "out.csv", columns="blackboard")
-    with pytest.raises(ValueError, match="not been released"):
+    with pytest.raises(ValueError, match=r"the assignments here are \['toy'\]"):
         export(course, "tow", tmp_path / "out.csv")
+    with pytest.raises(ValueError, match="one column 'Grade', as Moodle's grading worksheet"):
+        export(course, "toy", tmp_path / "out.csv", columns="moodle", template=wrong)
+    (course.root / "gradebook.db").unlink()
+    with pytest.raises(ValueError, match=r"put gradebook\.db back"):
+        export(course, "toy", tmp_path / "out.csv")
+
+
+def test_a_grade_without_a_row_is_told_and_not_counted(course, tmp_path, capsys):
+    worksheet = tmp_path / "worksheet.csv"
+    worksheet.write_text("Identifier,Email address,Grade\nParticipant 1,ann@example.org,\n")
+    words = ["--format", "moodle", "--template", str(worksheet), "--unfinished"]
+    assert main(["export", "toy", "--course", str(course.root), *words]) == 0
+    said = capsys.readouterr().out
+    assert "ben                      1 points, but no row in worksheet.csv: enter them" in said
+    assert "1 of 4 grades in" in said
+
+
+def test_whoever_the_list_knows_otherwise_gets_the_grade_of_the_files(course, tmp_path):
+    # On the list as "di" with an address; Moodle's files made a second person of her.
+    students.add(course, [Student("Di-Missing-77", "Di", "Missing")])
+    hand_in(course.root, "toy", "Di-Missing-77", filled(release_of(course.root, "toy"), RIGHT))
+    grade(course, "toy", show_progress=False)
+    worksheet = tmp_path / "worksheet.csv"
+    worksheet.write_text(
+        "Identifier,Full name,Email address,Grade\n"
+        "Participant 77,Di Missing,di@example.org,\n"
+        "Participant 78,Di Missing,di@example.org,\n",
+        encoding="utf-8",
+    )
+    export(course, "toy", tmp_path / "out.csv", columns="moodle", template=worksheet,
+           unfinished=True)  # fmt: skip
+    assert [row["Grade"] for row in rows(tmp_path / "out.csv")] == ["3", ""]
 
 
 def test_nobody_gets_the_grade_of_another(toy_course, tmp_path, sandboxed):

@@ -6,7 +6,7 @@ The submissions are a few harmless lines, so they run here without the sandbox.
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from classroom import EXERCISES, filled, hand_in, release_of
+from classroom import EXERCISES, cell_of, filled, hand_in, release_of
 
 from aelib.teach.__main__ import main
 from aelib.teach.course import Course
@@ -81,19 +81,26 @@ def test_an_empty_written_answer_is_noted_and_looked_for_in_added_cells(toy_cour
     release = release_of(toy_course, "toy")
     text = {"cell_type": "markdown", "metadata": {}, "source": "It is a product of equals."}
     short = {**text, "source": "Nothing to say here"}
-    code = {**text, "cell_type": "code", "source": "# It is a product of equals."}
-    added = {"untouched": [short, code], "elsewhere": [text]}
+    code = {**text, "cell_type": "code", "source": "product = 'It is a product of equals.'"}
+    comment = {**code, "source": "# It is a product of equals."}
+    browser = {**text, "id": "in-your-browser", "source": "```{tip} This copy runs\nSelect.\n```"}
+    added = {"untouched": [short, code, browser], "elsewhere": [text], "comment": [comment]}
     for name, cells in added.items():
         notebook = filled(release, {"square": RIGHT["square"]})
         notebook["cells"] += cells
         hand_in(toy_course, "toy", name, notebook)
+    below = "".join(cell_of(release, "title")["source"]) + "\n\nIt is a product of equals."
+    notebook = filled(release, {"square": RIGHT["square"], "title": below})
+    hand_in(toy_course, "toy", "question", notebook)
     hand_in(toy_course, "toy", "blank", filled(release, {**RIGHT, "written": " \n"}))
     hand_in(toy_course, "toy", "written", filled(release, RIGHT))
     assert main(["grade", "toy", "--no-sandbox", "--course", str(toy_course)]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     for name, by_hand, note in (
         ("untouched", False, "written: written answer empty"),
-        ("elsewhere", True, "written: written answer empty, but a text cell was added"),
+        ("elsewhere", True, "written: written answer empty, but there is text elsewhere"),
+        ("comment", True, "written: written answer empty, but there is text elsewhere"),
+        ("question", True, "written: written answer empty, but there is text elsewhere"),
         ("blank", True, "written: written answer empty"),
         ("written", True, ""),
     ):
@@ -101,7 +108,9 @@ def test_an_empty_written_answer_is_noted_and_looked_for_in_added_cells(toy_cour
         assert note in lines[name]
         assert ("empty" in lines[name]) == bool(note)
     waiting = {g.student.id for g in grades(Course(toy_course), "toy") if g.reason}
-    assert waiting == {"elsewhere", "blank", "written"}
+    assert waiting == {"elsewhere", "comment", "question", "blank", "written"}
+    graded = toy_course / "autograded" / "question" / "toy" / "toy.ipynb"
+    assert "It is a product of equals." in graded.read_text(encoding="utf-8")
 
 
 def test_a_page_does_not_outlive_the_submission_that_it_is_about(course):

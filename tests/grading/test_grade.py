@@ -260,3 +260,27 @@ def test_the_exchanges_own_files_are_no_part_of_a_submission(tmp_path):
     with pytest.raises(restore.CannotGradeError) as complaint:
         restore.read(tmp_path, "toy", {"square"})
     assert str(complaint.value).count("not a notebook") == 1
+
+
+def test_an_answer_that_was_split_in_two_keeps_its_points(toy_course, sandboxed):
+    notebook = filled(release_of(toy_course, "toy"), RIGHT)
+    cells = notebook["cells"]
+    first = cell_of(notebook, "square")
+    # As JupyterLab's "Split Cell" does it: the second half has the metadata of the first.
+    second = {**json.loads(json.dumps(first)), "id": "half"}
+    first["source"], second["source"] = (
+        "def times(x, y):\n    return x * y",
+        ("def square(x):\n    return times(x, x)"),
+    )
+    cells.insert(cells.index(first) + 1, second)
+    written = cell_of(notebook, "written")
+    cells.append({**json.loads(json.dumps(written)), "id": "more", "source": "And of equals."})
+    hand_in(toy_course, "toy", "ann", notebook)
+    (outcome,) = grade(Course(toy_course), "toy", show_progress=False).outcomes
+    assert outcome.notes == [
+        "square stands there twice: one behind the other",
+        "written stands there twice: one behind the other",
+    ]
+    assert score(toy_course, "toy", "ann")["test-partial"] == (2.0, 2.0)
+    graded = toy_course / "autograded" / "ann" / "toy" / "toy.ipynb"
+    assert "And of equals." in graded.read_text(encoding="utf-8")

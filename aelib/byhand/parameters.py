@@ -119,7 +119,7 @@ def check(params: Any, what: str = "params") -> Params:
             raise ValueError(
                 f"{name} must have shape {shapes[name]} to fit encoder_weight, got {value.shape}"
             )
-    check_one_dtype(dict(params))
+    check_one_dtype(dict(params), what)
     return dict(params)
 
 
@@ -128,11 +128,11 @@ def is_weight(name: str) -> bool:
     return "_weight" in name
 
 
-def check_one_dtype(params: Params) -> None:
+def check_one_dtype(params: Params, what: str = "params") -> None:
     """Refuse parameters of which some are float32 and others float64."""
     if len({value.dtype for value in params.values()}) > 1:
         found = ", ".join(f"{name} {value.dtype}" for name, value in params.items())
-        raise TypeError(f"params must share one dtype, got {found}")
+        raise TypeError(f"{what} must share one dtype, got {found}")
 
 
 def check_data(params: Params, name: str, x: Any) -> Array:

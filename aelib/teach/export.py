@@ -261,6 +261,10 @@ def fill(template: Path, assignment: str, found: list[Grade], columns: str) -> t
         if student is not None and grades_of[student].reason == "no submission":
             # The list may know a person otherwise than Moodle, whose number names the files.
             student = known.get("Identifier", {}).get(as_key(cells.get("Identifier") or ""))
+            if student is not None and as_key(cells.get("Full name") or "") not in {
+                as_key(name) for name in in_column("Full name", grades_of[student].student)
+            }:
+                student = None
         if student is not None and grades_of[student].reason != "no submission":
             # No score is an empty cell, also where an older one stood.
             row[goals[0]] = shown(grades_of[student].score)

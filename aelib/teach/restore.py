@@ -146,10 +146,10 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
     -------
     notebook : NotebookNode
         The skeleton's cells in their order; the answers are the student's, and a cell that the
-        student added stands behind the cell that it stood behind. Of two copies of an answer the
-        second stands behind the first, as an added cell; JupyterLab's "Split Cell" makes such
-        pairs. If a written answer is empty, a text of the assignment into which the student wrote
-        stands behind it, too.
+        student added stands behind the cell that it stood behind. If an answer is there twice, as
+        after JupyterLab's "Split Cell", the first in which there is something is the answer, and
+        another is an added cell. If a written answer is empty, texts of the assignment into which
+        the student wrote are kept as added cells, too.
     notes : list of str
         What was missing, doubled, changed or empty, a cell each.
     """
@@ -171,26 +171,30 @@ def restore(skeleton: NotebookNode, submission: dict[str, Any]) -> tuple[Noteboo
                 added.setdefault(behind, []).append(extra)
             continue
         target = whole.cells[index]
+        nothing = ("", skeleton.cells[index].source.strip())
         if index in seen:
-            copied = as_extra(cell) if is_answer(target) else None
-            if copied is None:
+            extra = as_extra(cell)
+            if not is_answer(target) or extra is None or extra.source.strip() in nothing:
                 notes.append(f"{label(target)} stands there twice: the first counts")
-            elif copied.source.strip() != target.source.strip():
-                notes.append(f"{label(target)} stands there twice: one behind the other")
-                added.setdefault(index, []).append(copied)
+            elif target.source.strip() in nothing:
+                notes.append(f"{label(target)} stands there twice: the second counts")
+                take(target, cell)
+            else:
+                notes.append(f"{label(target)} stands there twice: both are kept")
+                # Code takes effect where it stood; a text belongs to its first half.
+                place = behind if target.cell_type == "code" else index
+                added.setdefault(place, []).append(extra)
             continue
         seen.add(index)
         behind = index
         if is_answer(target):
-            target.source = source_of(cell)
-            if target.cell_type == "markdown" and (pictures := pictures_of(cell)):
-                target.attachments = pictures
+            take(target, cell)
         elif is_test(target) and changed(target, cell):
             notes.append(f"{label(target)} differs from the release as it is now: yours counts")
         elif target.cell_type == "markdown" and not is_test(target):
-            written = as_extra({**cell, "cell_type": "markdown"})
-            if written and len(written.source) >= len(target.source) + FEWEST_LETTERS:
-                overwritten[index] = written
+            text = as_extra({**cell, "cell_type": "markdown"})
+            if text and new_letters(target.source, text.source) >= FEWEST_LETTERS:
+                overwritten[index] = text
     notes += [
         f"{label(cell)} was missing: put back"
         for index, cell in enumerate(whole.cells)
@@ -231,14 +235,39 @@ def empty_answers(
     return notes
 
 
+def take(target: NotebookNode, cell: dict[str, Any]) -> None:
+    """Make a submitted cell's text, and the pictures in it, the answer."""
+    target.source = source_of(cell)
+    if target.cell_type == "markdown" and (pictures := pictures_of(cell)):
+        target.attachments = pictures
+
+
+def new_letters(before: str, after: str) -> int:
+    """Return how many letters stand in lines that were not there before."""
+    old = {line.strip() for line in before.split("\n")}
+    lines = (line.strip() for line in after.split("\n"))
+    return sum(len(line) for line in lines if line not in old)
+
+
 def is_text(cell: NotebookNode) -> bool:
-    """Say whether a cell holds text: a text cell, or code that is only comments or a string."""
+    """Say whether somebody writes in a cell: a text cell, comments, a string, or plain prose."""
     lines = [line.strip() for line in cell.source.split("\n") if line.strip()]
     return (
         cell.cell_type == "markdown"
         or all(line.startswith("#") for line in lines)
         or (lines[0][0] in "\"'" and lines[-1][-1] == lines[0][0])
+        or is_prose(cell.source)
     )
+
+
+def is_prose(source: str) -> bool:
+    """Say whether five words stand in a row, as they hardly do in a program."""
+    run = 0
+    for word in source[:20_000].split():
+        run = run + 1 if word.strip(".,;:!?").isalpha() else 0
+        if run == 5:
+            return True
+    return False
 
 
 def label(cell: NotebookNode) -> str:
@@ -300,7 +329,8 @@ def hidden_lines(nb: NotebookNode) -> set[str]:
 
 def is_browser_note(cell: dict[str, Any], source: str) -> bool:
     """Say whether this is the note in the copy that runs in a browser (book/lite.py), untouched."""
-    return cell.get("id") == "in-your-browser" and source.rstrip().endswith("```")
+    whole = source.rstrip().endswith("```") and source.count("```") == 2
+    return cell.get("id") == "in-your-browser" and whole
 
 
 def as_extra(cell: dict[str, Any]) -> NotebookNode | None:
@@ -310,4 +340,7 @@ def as_extra(cell: dict[str, Any]) -> NotebookNode | None:
         return None
     if cell.get("cell_type") == "code":
         return nbformat.v4.new_code_cell(source)
-    return nbformat.v4.new_markdown_cell(source)
+    text = nbformat.v4.new_markdown_cell(source)
+    if pictures := pictures_of(cell):
+        text.attachments = pictures
+    return text

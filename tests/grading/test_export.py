@@ -180,6 +180,10 @@ def test_nobody_gets_the_grade_of_another(toy_course, tmp_path, sandboxed):
         "short,row\n",
         encoding="utf-8",
     )
+    # An id that only looks like one of Moodle's numbers wins over no address.
+    students.add(course, [Student("bob", "Bob", "Baker", "bob@example.org")])
+    with worksheet.open("a", encoding="utf-8") as file:
+        file.write("Participant 5,Bob Baker,bob@example.org,,a,b\n")
     export(course, "toy", tmp_path / "out.csv", columns="moodle", template=worksheet)
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         table = list(csv.reader(file))
@@ -187,6 +191,7 @@ def test_nobody_gets_the_grade_of_another(toy_course, tmp_path, sandboxed):
     assert table[0][4:] == ["Note", "Note"]
     assert table[1][4:] == ["a", "b"]
     assert table[5] == ["short", "row"]
+    assert table[6][3] == ""
     canvas = tmp_path / "canvas.csv"
     canvas.write_text("Student,ID,SIS Login ID,toy (9)\nLove,2,1,\nLi,7,2,\n", encoding="utf-8")
     export(course, "toy", tmp_path / "out.csv", columns="canvas", template=canvas)

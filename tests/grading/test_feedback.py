@@ -85,6 +85,9 @@ def test_an_empty_written_answer_is_noted_and_looked_for_in_added_cells(toy_cour
     comment = {**code, "source": "# It is a product of equals."}
     browser = {**text, "id": "in-your-browser", "source": "```{tip} This copy runs\nSelect.\n```"}
     added = {"untouched": [short, code, browser], "elsewhere": [text], "comment": [comment]}
+    added["prose"] = [{**code, "source": "It is a product of equals."}]
+    below_the_note = browser["source"] + "\nIt is a product of equals.\n```\nx * x\n```"
+    added["note"] = [{**browser, "source": below_the_note}]
     for name, cells in added.items():
         notebook = filled(release, {"square": RIGHT["square"]})
         notebook["cells"] += cells
@@ -92,6 +95,8 @@ def test_an_empty_written_answer_is_noted_and_looked_for_in_added_cells(toy_cour
     below = "".join(cell_of(release, "title")["source"]) + "\n\nIt is a product of equals."
     notebook = filled(release, {"square": RIGHT["square"], "title": below})
     hand_in(toy_course, "toy", "question", notebook)
+    over = filled(release, {"square": RIGHT["square"], "title": "It is a product of equals."})
+    hand_in(toy_course, "toy", "over", over)
     hand_in(toy_course, "toy", "blank", filled(release, {**RIGHT, "written": " \n"}))
     hand_in(toy_course, "toy", "written", filled(release, RIGHT))
     assert main(["grade", "toy", "--no-sandbox", "--course", str(toy_course)]) == 0
@@ -99,8 +104,10 @@ def test_an_empty_written_answer_is_noted_and_looked_for_in_added_cells(toy_cour
     for name, by_hand, note in (
         ("untouched", False, "written: written answer empty"),
         ("elsewhere", True, "written: written answer empty, but there is text elsewhere"),
-        ("comment", True, "written: written answer empty, but there is text elsewhere"),
-        ("question", True, "written: written answer empty, but there is text elsewhere"),
+        *(
+            (name, True, "written: written answer empty, but there is text elsewhere")
+            for name in ("comment", "prose", "note", "question", "over")
+        ),
         ("blank", True, "written: written answer empty"),
         ("written", True, ""),
     ):
@@ -108,7 +115,8 @@ def test_an_empty_written_answer_is_noted_and_looked_for_in_added_cells(toy_cour
         assert note in lines[name]
         assert ("empty" in lines[name]) == bool(note)
     waiting = {g.student.id for g in grades(Course(toy_course), "toy") if g.reason}
-    assert waiting == {"elsewhere", "comment", "question", "blank", "written"}
+    expected = {*added, "question", "over", "blank", "written"} - {"untouched"}
+    assert waiting == expected
     graded = toy_course / "autograded" / "question" / "toy" / "toy.ipynb"
     assert "It is a product of equals." in graded.read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from classroom import ROOT, cell_of, filled, hand_in, release_of, score
 from aelib.teach import restore, sandbox
 from aelib.teach.__main__ import main
 from aelib.teach.course import Course, student_id
-from aelib.teach.grade import grade
+from aelib.teach.grade import end, grade, points
 from aelib.teach.limits import Limits
 
 RIGHT = {"square": "def square(x):\n    return x * x", "written": "It is a product."}
@@ -191,8 +191,10 @@ def test_a_line_a_student_and_seconds_a_submission_are_shown(toy_course, sandbox
     assert "ann" in said
     assert "3.00 of 5 + by hand" in said
     assert "ben                      not graded: toy.ipynb: no cell of this assignment" in said
-    assert "1 graded, 1 could not be graded, 0 unchanged" in said
+    assert "1 graded, 1 could not be graded, 0 unchanged;" in said
     assert "s a submission" in said
+    assert main(["grade", "toy", "--course", str(toy_course)]) == 0
+    assert "2 unchanged (1 of them without a grade: `export` says why)" in capsys.readouterr().out
 
 
 def test_the_sandbox_shows_python_and_nothing_of_the_course(tmp_path, sandboxed):
@@ -278,9 +280,56 @@ def test_an_answer_that_was_split_in_two_keeps_its_points(toy_course, sandboxed)
     hand_in(toy_course, "toy", "ann", notebook)
     (outcome,) = grade(Course(toy_course), "toy", show_progress=False).outcomes
     assert outcome.notes == [
-        "square stands there twice: one behind the other",
-        "written stands there twice: one behind the other",
+        "square stands there twice: both are kept",
+        "written stands there twice: both are kept",
     ]
     assert score(toy_course, "toy", "ann")["test-partial"] == (2.0, 2.0)
     graded = toy_course / "autograded" / "ann" / "toy" / "toy.ipynb"
     assert "And of equals." in graded.read_text(encoding="utf-8")
+
+
+def test_a_copy_of_an_answer_costs_no_points(toy_course, sandboxed):
+    release = release_of(toy_course, "toy")
+    stub = json.loads(json.dumps(cell_of(release, "square")))
+
+    def handed_in(student, *, source, at, first=RIGHT["square"], written="It is a product."):
+        notebook = filled(release, {"square": first, "written": written})
+        copied = {**stub, "id": "copy", **({"source": source} if source else {})}
+        notebook["cells"].insert(at, copied)
+        hand_in(toy_course, "toy", student, notebook)
+
+    here = release["cells"].index(cell_of(release, "square"))
+    handed_in("stub-behind", source=None, at=here + 1)
+    handed_in("stub-first", source=None, at=here)
+    handed_in("tried-at-the-end", source="def square(x):\n    return x**3", at=99)
+    hand_in(toy_course, "toy", "short", filled(release, {"square": RIGHT["square"]}))
+    notebook = filled(release, {"square": RIGHT["square"]})
+    half = {**json.loads(json.dumps(cell_of(release, "written"))), "id": "half"}
+    notebook["cells"].append({**half, "source": "Convex."})
+    hand_in(toy_course, "toy", "short", notebook)
+    outcomes = grade(Course(toy_course), "toy", show_progress=False).outcomes
+    notes = {outcome.student: outcome.notes for outcome in outcomes}
+    assert notes == {
+        "stub-behind": ["square stands there twice: the first counts"],
+        "stub-first": ["square stands there twice: the second counts"],
+        "tried-at-the-end": ["square stands there twice: both are kept"],
+        "short": ["written stands there twice: the second counts"],
+    }
+    for student in notes:
+        assert score(toy_course, "toy", student)["test-partial"] == (2.0, 2.0), student
+    assert points(Course(toy_course), "toy", "short") == (3.0, 5.0, True)
+
+
+def test_a_loop_in_what_is_tested_says_that_its_time_was_over(toy_course, sandboxed):
+    loop = {**RIGHT, "square": "def square(x):\n    while True:\n        pass"}
+    hand_in(toy_course, "toy", "ann", filled(release_of(toy_course, "toy"), loop))
+    limits = Limits(cell_seconds=2)
+    (outcome,) = grade(Course(toy_course), "toy", limits=limits, show_progress=False).outcomes
+    assert "test-visible: the cell was stopped after 2 seconds" in outcome.notes
+
+
+def test_to_end_what_has_just_ended_is_no_error(monkeypatch):
+    process = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True, text=True)
+    process.wait()
+    monkeypatch.setattr(process, "poll", lambda: None)  # as while another thread waits for it
+    end(process)

@@ -317,8 +317,8 @@ def absorption(
     -----
     The phenomenon and its name are from Chanin et al. (2024). They work without known strengths:
     the own units come from a probe, and the absorbing one has to have a cosine above 0.025 with
-    the probe and the largest effect when it is ablated. The definition by shares is for designed
-    data, where the strengths are known.
+    the probe, and when it is ablated the largest effect, by at least 1.0 more than the next. The
+    definition by shares is for designed data, where the strengths are known.
     """
     a = validate.samples("activation", activation)
     d = validate.samples("dictionary", dictionary)

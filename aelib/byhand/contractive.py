@@ -77,7 +77,7 @@ def jacobian_norm(params: Params, x: Array) -> Array:
 
     Notes
     -----
-    Rifai, Vincent, Muller, Glorot and Bengio (2011), equation 3.
+    The penalty of Rifai, Vincent, Muller, Glorot and Bengio (2011), for sigmoid units.
     """
     params = parameters.check(params)
     x = parameters.check_data(params, "x", x)

@@ -57,9 +57,9 @@ class Dictionary(nn.Module):
 
     Notes
     -----
-    The directions start uniform on the sphere, with norm 1; the encoder starts as their transpose
-    and the biases at 0, as in Gao et al. (2024). `keep_unit_norm` keeps the norms at 1. The form
-    with :math:`b^2` on both sides is that of Bricken et al. (2023).
+    The directions start uniform on the sphere, with norm 1, and the encoder starts as their
+    transpose, as in Gao et al. (2024); the biases start at 0. `keep_unit_norm` keeps the norms
+    at 1. The form with :math:`b^2` on both sides is that of Bricken et al. (2023).
     """
 
     steps_since_active: Tensor

@@ -42,8 +42,8 @@ def l1_loss(model: Dictionary, x: Tensor, *, sparsity_weight: float) -> Tensor:
     Notes
     -----
     With the norms kept at 1 (`keep_unit_norm`) this is the objective of Bricken et al. (2023).
-    With the norms in the penalty it also holds where they are free, as Anthropic and SAELens now
-    train. Their data term has no factor one half, so their coefficient is twice this lambda.
+    With the norms in the penalty it also holds where they are free, as in SAELens. In both the data
+    term has no factor one half, so their coefficient is twice this lambda.
     """
     x = check_batch(model, x)
     sparsity_weight = validate.weight("sparsity_weight", sparsity_weight)

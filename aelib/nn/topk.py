@@ -172,8 +172,9 @@ def topk_loss(
 
     Notes
     -----
-    Gao et al. (2024), appendices A.2 and B.1, from where the weight and ``k_auxiliary`` are;
-    they count a unit as dead after ten million tokens. ``dead_after`` is that of SAELens.
+    Gao et al. (2024), appendices A.2 and B.1, from where the weight is; for ``k_auxiliary`` they
+    take a power of two near n/2, and typically count a unit as dead after ten million tokens.
+    ``dead_after`` is that of SAELens.
     """
     x = check_batch(model, x)
     auxiliary_weight = validate.weight("auxiliary_weight", auxiliary_weight)

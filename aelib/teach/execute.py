@@ -172,8 +172,9 @@ async def attempt(
                 if timed_out and not await answers(client):
                     why = f"the cell ran longer than {limits.cell_seconds} seconds and ignored the "
                     return index, why + "request to stop"
-                # Before the next cell begins, which would be blamed for what this one left.
-                if why := excess_of(manager, folder, limits, deadline):
+                # Before the next cell begins, which would be blamed for what this one left. Its end
+                # may also have been under way when the watcher brought the kernel down.
+                if why := excess[0] if excess else excess_of(manager, folder, limits, deadline):
                     return index, why
         finally:
             watch.cancel()

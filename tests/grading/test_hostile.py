@@ -10,12 +10,13 @@ import time
 import unicodedata
 import zipfile
 
+import nbformat
 import psutil
 import pytest
 from classroom import ROOT, cell_of, filled, hand_in, release_of, score
 from filelock import FileLock
 
-from aelib.teach import sandbox, students
+from aelib.teach import execute, sandbox, students
 from aelib.teach.__main__ import main
 from aelib.teach.collect import collect
 from aelib.teach.course import Course, printable, shortened, student_id
@@ -538,3 +539,29 @@ def test_of_too_many_files_the_notebook_is_kept_and_the_rest_is_told(course, tmp
     result = collect(course, "toy", zipped(tmp_path / "c.zip", *names, "ann/toy.ipynb"))
     assert "toy.ipynb" in names_of(course, "ann")
     assert "ann: more than 200 files, 51 left out" in result.notes
+
+
+def test_who_ends_while_the_kernel_is_brought_down_is_blamed_and_not_the_next(monkeypatch):
+    held = []
+
+    async def watcher(manager, folder, limits, deadline, excess):
+        held[:] = [manager, excess]
+
+    class Late(execute.Client):
+        async def async_execute_cell(self, cell, index, **more):
+            done = await super().async_execute_cell(cell, index, **more)
+            if cell.source == "much = 1":
+                manager, excess = held
+                excess.append("too much")
+                execute.kill_all(manager)
+            return done
+
+    monkeypatch.setattr(execute, "watcher", watcher)
+    monkeypatch.setattr(execute, "Client", Late)
+    sources = ("much = 1", "innocent = 2", "innocent + 1")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+    execute.execute(notebook, files=None, limits=Limits(), sandboxed=False, fonts=None)
+    first, second, third = notebook.cells
+    assert [output.evalue for output in first.outputs] == ["too much"]
+    assert second.outputs == []
+    assert third.outputs[0].data["text/plain"] == "3"
